@@ -1,0 +1,1 @@
+"""The tamper-evident audit log in the service's database."""

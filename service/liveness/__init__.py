@@ -1,0 +1,1 @@
+"""Liveness sessions: a challenge, posted frames, and a verdict that is used once."""

@@ -1,0 +1,1 @@
+"""What every domain of the service stands on: settings, database, keys, blobs, problems, telemetry."""

@@ -1,0 +1,79 @@
+"""Settings: environment variables `ASSENT_*` first, then the file `assent.toml` (or `ASSENT_CONFIG`), then the defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set. Each field is an environment variable: `home` is `ASSENT_HOME`."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSENT_", extra="forbid", frozen=True)
+
+    home: Path = Field(Path(".assent"), description="Folder of the embedded database, blobs, keys and models.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the home folder.")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+
+    provider: Literal["cpu", "cuda", "tensorrt"] = Field("cpu", description="Where the models run.")
+    allow_cpu_fallback: bool = Field(False, description="Run on the CPU where the provider cannot be had.")
+    model_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    models: Path | None = Field(None, description="Model cache; inside the home folder by default.")
+
+    policy: Path | None = Field(None, description="Policy file; the shipped standard policy by default.")
+    gate_time_limit_s: Annotated[float, Field(gt=0, le=600)] = 60.0
+    file_captures: Literal["accept", "refuse"] = Field(
+        "refuse", description="Whether a liveness capture may come from a file instead of a camera."
+    )
+
+    workers: Annotated[int, Field(ge=0, le=32)] = Field(1, description="Worker threads in the server's process.")
+    lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15.0
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
+
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 40 * 1024 * 1024
+    max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
+    max_open_jobs: Annotated[int, Field(ge=1)] = Field(200, description="Unfinished jobs that one tenant may have.")
+    liveness_seconds: Annotated[int, Field(ge=10, le=600)] = 180
+    liveness_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    liveness_frames: Annotated[int, Field(ge=10, le=5000)] = 900
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    audit_origin: str = Field("assent.localhost/audit", description="Origin line of the audit log's checkpoints.")
+    master_key: SecretStr | None = Field(
+        None, description="Base64 of the 32-byte master key; a file in the home folder where absent."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: arguments, environment, file."""
+        file = Path(os.environ.get("ASSENT_CONFIG", "assent.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'assent.db'}"
+
+    @property
+    def model_folder(self) -> Path:
+        """Where converted models are kept."""
+        return self.models or self.home / "models"

@@ -1,0 +1,1 @@
+"""The people whose likeness may be used, and their erasure."""
