@@ -1,4 +1,4 @@
-"""Face detection with BlazeFace (full range), at the whole picture first and at tiles where that finds too little."""
+"""Face detection with BlazeFace: the whole picture first, then tiles of it where that finds too little."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from pipeline.warp import to_input
 
 _SIDE = 192  # the network's input, px
 _GRID = 48  # anchors along each side; one anchor in each cell's middle
-_SMALL = 0.06  # a face below this share of the picture's longer side is worth a closer look
+_SMALL = 0.12  # where every face is below this share of a tile's side, the tiles may find more
+_LEAST_TILE = 144  # px; smaller tiles would only be blown up
 _MAX_FACES = 64
 
 
 class BlazeFaceDetector:
     """MediaPipe's full-range face detector.
 
-    The network sees 192 px. Where the whole picture shows no face, or only faces that are tiny in it, the picture is
-    looked at again in overlapping tiles of half its longer side and, if need be, of a quarter.
+    The network sees 192 px. Where the whole picture shows no face, or only faces that are tiny in it, the
+    picture is looked at again in overlapping tiles of half its longer side and, if need be, of a quarter.
     """
 
     name = "blazeface"
@@ -31,7 +32,7 @@ class BlazeFaceDetector:
         self._session = runtime.session(store.path(self.name))
         self._outputs = list(store.entry(self.name).outputs)
         self._threshold = threshold
-        self.digests = (store.digest(self.name),)
+        self.digests: tuple[str, ...] = (store.digest(self.name),)
         middle = (np.arange(_GRID, dtype=np.float32) + 0.5) * (_SIDE / _GRID)
         self._anchors = np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
 
@@ -41,7 +42,7 @@ class BlazeFaceDetector:
         found = self._look(pixels, 0, 0)
         for parts in (2, 4):
             side = -(-long_side // parts)
-            if side < 1.5 * _SIDE or any(_size(d) > _SMALL * long_side * 2 / parts for d in found):
+            if side < _LEAST_TILE or any(_size(d) > _SMALL * side for d in found):
                 break
             for x, y in _tiles(pixels.shape[1], pixels.shape[0], side):
                 found += self._look(pixels[y : y + side, x : x + side], x, y)

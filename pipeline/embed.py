@@ -12,13 +12,14 @@ from pipeline.models import ModelStore
 from pipeline.runtime import OnnxRuntime
 from pipeline.warp import Affine, crop
 
-# dlib's template of five points in the unit square (image_transforms/interpolation.h, get_face_chip_details), with the
-# mesh vertex that lies there. The nose's base is left out: the mesh puts it elsewhere than dlib's own landmarks.
+# dlib's template of five points in the unit square (image_transforms/interpolation.h, get_face_chip_details),
+# with the mesh vertex that lies there: the corners of the eyes and the base of the nose.
 _TEMPLATE: dict[int, tuple[float, float]] = {
     263: (0.8595674595992, 0.2134981538014),
     362: (0.6460604764104, 0.2289674387677),
     33: (0.1205750620789, 0.2137274526848),
     133: (0.3340850613712, 0.2290642403242),
+    2: (0.4901123135679, 0.6277975316475),
 }
 _VERTICES = np.array(list(_TEMPLATE))
 _POINTS: NDArray[np.float64] = np.array(list(_TEMPLATE.values()))
@@ -26,14 +27,16 @@ _BATCH = 32
 
 
 def chip_affine(face: Face, size: int, padding: float) -> Affine:
-    """Return the similarity that lays the eye corners of the face on dlib's template, for a chip of `size` px."""
-    return _similarity(
-        face.mesh[_VERTICES, :2].astype(np.float64), (_POINTS + padding) / (2 * padding + 1) * size
-    )
+    """Return the similarity that lays the face on dlib's template, for a chip of `size` px."""
+    target = (_POINTS + padding) / (2 * padding + 1) * size
+    return _similarity(face.mesh[_VERTICES, :2].astype(np.float64), target)
 
 
 def face_chip(pixels: Pixels, face: Face, *, size: int = 150, padding: float = 0.25) -> Pixels:
-    """Return the aligned face, BGR uint8 (size, size, 3); `padding` is the margin in units of the template."""
+    """Return the aligned face, BGR uint8 (size, size, 3); `padding` is the margin in units of the template.
+
+    The age model wants the same alignment with `size=64, padding=.2`.
+    """
     return crop(pixels, chip_affine(face, size, padding), size)
 
 
@@ -51,7 +54,7 @@ class DlibEmbedder:
         self._size, self._padding = int(constants["chip"]), float(constants["padding"])
         self._mean = np.array(constants["mean"], np.float32).reshape(1, 3, 1, 1)
         self._scale = np.float32(constants["scale"])
-        self.digests = (store.digest(self.name),)
+        self.digests: tuple[str, ...] = (store.digest(self.name),)
 
     def embed(self, pixels: Pixels, faces: Sequence[Face]) -> Floats:
         """Return float32 (len(faces), 128), not normalised."""

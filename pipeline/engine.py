@@ -25,7 +25,7 @@ class FaceEngine:
 
     @classmethod
     def standard(cls, runtime: OnnxRuntime, store: ModelStore) -> FaceEngine:
-        """The engine made of the packaged models: BlazeFace, MediaPipe's mesh, dlib's ResNet."""
+        """Return the engine made of the packaged models: BlazeFace, MediaPipe's mesh, dlib's ResNet."""
         return cls(
             BlazeFaceDetector(runtime, store), MeshLandmarker(runtime, store), DlibEmbedder(runtime, store)
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import FaceRefused
 from pipeline.faces import Detection, Face, Floats, Pixels
@@ -25,7 +28,7 @@ class MeshLandmarker:
         self._session = runtime.session(store.path(self.name))
         self._outputs = list(store.entry(self.name).outputs)
         self._least_presence = presence
-        self.digests = (store.digest(self.name),)
+        self.digests: tuple[str, ...] = (store.digest(self.name),)
 
     def locate(self, pixels: Pixels, detection: Detection) -> Face:
         """Return the face at the detection, refined once from the mesh's own box.
@@ -59,7 +62,9 @@ class MeshLandmarker:
         pose = head_pose(mesh)
         return Face(mesh=mesh, presence=presence, pose=pose.angles, width=pose.width, score=score)
 
-    def _run(self, pixels: Pixels, centre: Floats, side: float, roll: float) -> tuple[Floats, float]:
+    def _run(
+        self, pixels: Pixels, centre: NDArray[np.floating[Any]], side: float, roll: float
+    ) -> tuple[Floats, float]:
         """One pass on a turned square. Returns the mesh in picture pixels and the presence 0..1."""
         side = max(side, 1.0)
         affine = square(centre, side, roll, _SIDE)
@@ -71,7 +76,7 @@ class MeshLandmarker:
         return mesh, float(1 / (1 + np.exp(-np.clip(logit.reshape(-1)[0], -50, 50))))
 
 
-def _around(mesh: Floats) -> tuple[Floats, float, float]:
+def _around(mesh: Floats) -> tuple[NDArray[np.floating[Any]], float, float]:
     """Centre, side and roll of the upright square about a mesh, with the network's margin."""
     eyes = mesh[_LEFT_EYE, :2] - mesh[_RIGHT_EYE, :2]
     roll = float(np.arctan2(eyes[1], eyes[0]))

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.faces import Floats, Pose
 
-# Vertices that expression hardly moves (forehead's middle line, nose, eye corners, temples), with their coordinates in
-# centimetres in Google MediaPipe's canonical face model (canonical_face_model.obj, Apache-2.0): x to the image's right,
-# y up, z towards the camera.
+# Vertices that expression hardly moves (the forehead's middle line, nose, eye corners, temples), with their
+# coordinates in centimetres in Google MediaPipe canonical face model (canonical_face_model.obj, Apache-2.0),
+# x to the image's right, y up, z towards the camera.
 _STIFF: dict[int, tuple[float, float, float]] = {
     10: (0.0, 8.261778, 4.481535),
     151: (0.0, 6.545390, 5.027311),
@@ -57,8 +57,8 @@ class HeadPose:
     """A scaled rotation that lays the canonical head on the mesh.
 
     `rotation` is float64 (3, 3) from canonical to image axes, `scale` pixels for each centimetre, `width` the
-    ear-to-ear width of the unturned head in pixels, `residual` the root mean square distance in the picture between
-    fitted and seen vertices, in widths.
+    ear-to-ear width of the unturned head in pixels, `residual` the root mean square distance in the picture
+    between fitted and seen vertices, in widths.
     """
 
     angles: Pose
@@ -69,10 +69,10 @@ class HeadPose:
 
 
 def head_pose(mesh: Floats) -> HeadPose:
-    """Fit the canonical head to a mesh, float (468, 3) in pixels, by orthogonal Procrustes of the stiff vertices.
+    """Fit the canonical head to a mesh, float (468, 3) in pixels, by Procrustes of the stiff vertices.
 
-    Yaw is positive where the face looks to the image's right, pitch where it looks up, roll where it is turned
-    clockwise. Raises ValueError for a mesh of the wrong shape or with values that are not finite.
+    Yaw is positive where the face looks to the image's right, pitch where it looks up, roll where it is
+    turned clockwise. Raises ValueError for a mesh of the wrong shape or with values that are not finite.
     """
     if mesh.shape != (468, 3) or not np.isfinite(mesh).all():
         raise ValueError("a mesh is 468x3 finite numbers")

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions: one for each model file, shared by all threads, on the device that the settings ask for."""
+"""ONNX Runtime sessions: one a model file, shared by all threads, on the device that the settings ask for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROVIDERS: Final[dict[str, tuple[str, ...]]] = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
 }
 
-# Distributions that install the module `onnxruntime`. Two of them overwrite each other's files without a word.
+# Distributions that install the module `onnxruntime`. Two of them silently overwrite each other's files.
 _DISTRIBUTION = re.compile(r"(onnxruntime|ort-nightly)(-(?!extensions|genai|tools|easy)[a-z0-9-]+)?")
 
 
@@ -35,15 +35,13 @@ def check_installation(provider: Provider = "cpu", installed: Iterable[str] | No
     """Return the name of the one ONNX Runtime distribution, after checking that it offers the provider.
 
     Raises:
-        ModelUnavailable: none or several are installed (`runtime_missing`, `runtime_ambiguous`), or the one that is
-            cannot run on the provider (`provider_missing`).
+        ModelUnavailable: none or several are installed (`runtime_missing`, `runtime_ambiguous`), or the one
+            that is cannot run on the provider (`provider_missing`).
 
     """
     found = installed_runtimes(installed)
     if not found:
-        raise ModelUnavailable(
-            "runtime_missing", "ONNX Runtime is not installed.", "Install one of the lock files."
-        )
+        raise ModelUnavailable("runtime_missing", "ONNX Runtime is not installed.", "Install a lock file.")
     if len(found) > 1:
         raise ModelUnavailable(
             "runtime_ambiguous",
@@ -62,7 +60,7 @@ def check_installation(provider: Provider = "cpu", installed: Iterable[str] | No
 
 
 class OnnxRuntime:
-    """Hands out one shared inference session for each model file. Sessions may be run by several threads at once."""
+    """Hands out one inference session for each model file; several threads may run it at once."""
 
     def __init__(
         self, provider: Provider = "cpu", *, allow_cpu_fallback: bool = False, threads: int = 1
@@ -81,8 +79,8 @@ class OnnxRuntime:
         """Return the `onnxruntime.InferenceSession` of the model file, created at the first call.
 
         Raises:
-            ModelUnavailable: the file cannot be loaded (`model_broken`), or the session did not get the provider that
-                was asked for and falling back to the CPU is not allowed (`provider_refused`).
+            ModelUnavailable: the file cannot be loaded (`model_broken`), or the session did not get the
+                provider that was asked for and falling back to the CPU is not allowed (`provider_refused`).
 
         """
         key = Path(path).resolve()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,8 @@ Affine = NDArray[np.float64]
 """float64 (2, 3), maps picture pixels to crop pixels."""
 
 
-def square(centre: Floats, side: float, roll: float, size: int) -> Affine:
-    """Return the map of a square about `centre` (x, y), `side` px wide and turned by `roll` rad, onto `size` px."""
+def square(centre: NDArray[np.floating[Any]], side: float, roll: float, size: int) -> Affine:
+    """Return the map onto `size` px of a square about `centre` (x, y), `side` px wide, turned by `roll`."""
     scale = size / side
     c, s = np.cos(roll) * scale, np.sin(roll) * scale
     rotation = np.array([[c, s], [-s, c]], np.float64)
@@ -24,8 +26,8 @@ def square(centre: Floats, side: float, roll: float, size: int) -> Affine:
 def crop(pixels: Pixels, affine: Affine, size: int) -> Pixels:
     """Return the (size, size, 3) crop. Outside the picture its edge goes on.
 
-    Where the crop shrinks the picture, the part it shows is first reduced by averaging areas, so that no detail
-    turns into a false pattern. Coordinates follow `pipeline.faces`: (0, 0) is the corner of the first pixel.
+    Where the crop shrinks the picture, the part it shows is first reduced by averaging areas, so that no
+    detail turns into a false pattern. As in `pipeline.faces`, (0, 0) is the first pixel's corner.
     """
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     if scale < 0.5:

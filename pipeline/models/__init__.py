@@ -1,4 +1,4 @@
-"""The models that ship inside installed packages: a pinned catalogue, their conversion to ONNX, and a checked store."""
+"""The models that ship inside installed packages: a pinned catalogue, conversion to ONNX, a checked store."""
 
 from pipeline.models.catalogue import ModelEntry, load_catalogue
 from pipeline.models.store import ModelStore

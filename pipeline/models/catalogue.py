@@ -17,10 +17,10 @@ CONVERTERS = ("none", "tflite", "dlib")
 class ModelEntry:
     """One model: where it comes from, what it may be used for, and how it is fed.
 
-    `distribution` and `version` name the installed package, `file` the path inside site-packages. `source_sha256` is
-    the digest of that file, `sha256` that of the ONNX file that runs (the same where `converter` is "none").
-    `inputs` and `outputs` map tensor names to shapes; a dimension that varies is a string. `constants` are numbers a
-    caller needs to feed the model (means, scales).
+    `distribution` and `version` name the installed package, `file` the path inside site-packages.
+    `source_sha256` is the digest of that file, `sha256` that of the ONNX file that runs (the same where
+    `converter` is "none"). `inputs` and `outputs` map tensor names to shapes; a dimension that varies is a
+    string. `constants` are the numbers that a caller needs to feed the model (means, scales).
     """
 
     name: str

@@ -1,15 +1,16 @@
 """A strict, bounds-checked reader of dlib's serialisation of a neural network.
 
-Only what dlib's face recognition network consists of is known; everything else is refused. The format, as dlib's
-serialize.h, tensor.h, layers.h and core.h write it:
+Only what dlib's face recognition network consists of is known; everything else is refused. The format, as
+dlib's serialize.h, tensor.h, layers.h and core.h write it:
 
-* integer: a control byte (low four bits: how many bytes follow, high bit: negative), then that many bytes, little endian
+* integer: a control byte (low four bits: how many bytes follow, high bit: negative), then those bytes, little
+  endian
 * real: two integers, mantissa and binary exponent
 * string: its length as an integer, then its bytes
 * flag: the character '0' or '1'
 * tensor: version 2, four extents, then float32 values, little endian
-* network: every layer writes its version, then the layer below it, then itself; so all versions stand in front, from the
-  loss inward, and the layers follow from the input outward
+* network: every layer writes its version, then the layer below it, then itself; so all versions stand in
+  front, from the loss inward, and the layers follow from the input outward
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class DlibFormatError(ValueError):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: dlib's own name for its kind, its integers by name, and its weights (flat float32, may be empty)."""
+    """One layer: dlib's name for its kind, its integers by name, its weights (flat float32, may be empty)."""
 
     kind: str
     numbers: dict[str, int] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """The parsed network: the input layer's RGB mean and side in pixels, then its layers from input to output."""
+    """The parsed network: the input's RGB mean and side in pixels, then the layers from input to output."""
 
     mean: tuple[float, float, float]
     side: int
@@ -107,7 +108,7 @@ class _Reader:
         return values
 
     def alias(self) -> int:
-        """A view into the weights; only its size matters, the order is fixed."""
+        """Read the description of a view into the weights; return its size (the order is fixed)."""
         self.expect("alias version", (1,))
         return math.prod(self.extents())
 
@@ -138,7 +139,7 @@ def read_network(data: bytes) -> Network:
 
 
 def _wrapper_versions(reader: _Reader) -> list[int]:
-    """The versions of all layers, from the loss inward: 2 a layer, 1 a tag or skip, 3 the layer on the input."""
+    """Return the versions from the loss inward: 2 a layer, 1 a tag or skip, 3 the layer on the input."""
     versions: list[int] = []
     while not versions or versions[-1] != 3:
         if len(versions) == _MAX_LAYERS:
@@ -209,7 +210,7 @@ def _learning_rates(reader: _Reader) -> None:
 
 
 def _bookkeeping(reader: _Reader) -> None:
-    """What a layer keeps for training: three flags and three tensors, empty in a cleaned network."""
+    """Pass over what a layer keeps for training: three flags, and three tensors that must be empty."""
     for _ in range(3):
         reader.flag()
     for _ in range(3):

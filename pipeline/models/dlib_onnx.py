@@ -1,4 +1,4 @@
-"""Rebuilds dlib's face recognition network (ResNet-29, 128 numbers a face) as an ONNX graph with a free batch size."""
+"""Rebuilds dlib's face recognition network (ResNet-29, 128 numbers a face) as ONNX, for any batch size."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipeline.models.dlib_format import DlibFormatError, Layer, Network, read_ne
 OPSET = 13
 IR_VERSION = 8
 
-# One residual block, as dlib's dnn_face_recognition example defines it: two convolutions, the second without a relu,
-# added to the block's input, which a down block first halves by average pooling.
+# One residual block, as dlib's dnn_face_recognition example defines it: two convolutions, the second
+# without a relu, added to the block's input, which a down block first halves by average pooling.
 _SAME = ("con_4", "affine_", "relu_", "con_4", "affine_", "add_prev_", "relu_")
 _DOWN = ("con_4", "affine_", "relu_", "con_4", "affine_", "avg_pool_2", "add_prev_", "relu_")
 _SQUARE = (("rows", "columns"), ("stride_y", "stride_x"), ("padding_y", "padding_x"))
@@ -25,8 +25,8 @@ _SQUARE = (("rows", "columns"), ("stride_y", "stride_x"), ("padding_y", "padding
 def convert_dlib_resnet(source: bytes) -> bytes:
     """Return the serialised ONNX model.
 
-    Input `chips` float32 (N, 3, 150, 150), RGB, (value - mean) / 256; output `descriptors` float32 (N, 128). The affine
-    layers are folded into the convolutions before them.
+    Input `chips` float32 (N, 3, 150, 150), RGB, (value - mean) / 256; output `descriptors` float32 (N, 128).
+    The affine layers are folded into the convolutions before them.
 
     Raises:
         DlibFormatError: the bytes are not the network this builder knows.
@@ -77,15 +77,14 @@ class _Builder:
         return self.add("Pad", [name, pads], mode="constant")
 
     def serialise(self, network: Network) -> bytes:
+        def value(name: str, shape: list[str | int]) -> Any:
+            return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
         graph = helper.make_graph(
             self.nodes,
             "dlib_face_recognition_resnet_v1",
-            [
-                helper.make_tensor_value_info(
-                    "chips", onnx.TensorProto.FLOAT, ["N", 3, network.side, network.side]
-                )
-            ],
-            [helper.make_tensor_value_info("descriptors", onnx.TensorProto.FLOAT, ["N", self.channels])],
+            [value("chips", ["N", 3, network.side, network.side])],
+            [value("descriptors", ["N", self.channels])],
             initializer=self.weights,
         )
         opsets = [helper.make_opsetid("", OPSET)]
@@ -102,7 +101,7 @@ def _stem(builder: _Builder, layers: list[Layer]) -> None:
 
 
 def _residual(builder: _Builder, layers: list[Layer]) -> None:
-    """Two convolutions beside a shortcut. Where their extents differ, dlib pads the smaller one with zeros."""
+    """Add two convolutions beside a shortcut. Where their extents differ, dlib pads with zeros."""
     shortcut, channels, side = builder.name, builder.channels, builder.side
     if len(layers) == len(_DOWN):
         shortcut, side = _pool(builder, "AveragePool", layers[5])
@@ -127,7 +126,7 @@ def _head(builder: _Builder, layers: list[Layer]) -> None:
 
 
 def _convolve(builder: _Builder, layer: Layer, affine: Layer) -> tuple[str, int, int]:
-    """Add a convolution with the affine layer behind it folded in. Returns the output's name, channels and side."""
+    """Add a convolution with the affine layer behind it folded in. Returns name, channels, side."""
     numbers = layer.numbers
     filters, rows, columns = numbers["filters"], numbers["rows"], numbers["columns"]
     size = filters * builder.channels * rows * columns

@@ -1,4 +1,4 @@
-"""Makes every model of the catalogue available as an ONNX file, and hands out only files whose digest is the pinned one."""
+"""Makes every model of the catalogue available as an ONNX file whose digest is the pinned one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Progress = Callable[[str, int, int], None]
 
 
 class ModelStore:
-    """The models, converted once into the folder `root` and checked by SHA-256 before their first use in a process.
+    """The models, converted once into the folder `root`, checked by SHA-256 before first use in a process.
 
-    Models that their package ships as ONNX are used where they lie. The others are converted from the package's file
-    into `root/<name>-<start of digest>.onnx`; conversion is deterministic, so that the result is pinned as well.
-    Thread-safe; several processes may share one root.
+    Models that their package ships as ONNX are used where they lie. The others are converted from the
+    package's file into `root/<name>-<start of digest>.onnx`; conversion is deterministic, so that the result
+    is pinned as well. Thread-safe; several processes may share one root.
     """
 
     def __init__(self, root: Path, catalogue: Mapping[str, ModelEntry] | None = None) -> None:
@@ -148,7 +148,7 @@ def _sha256(path: Path) -> str:
 
 
 def _write_atomically(target: Path, content: bytes) -> None:
-    """A reader sees the whole file or none; a crash leaves no half-written model."""
+    """Write so that a reader sees the whole file or none, and a crash leaves no half-written model."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
     try:

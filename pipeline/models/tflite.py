@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import onnx
-import tflite
+import tflite  # type: ignore[import-untyped,unused-ignore]
 from tflite2onnx.model import Model
 
 _LOGGERS = ("tflite2onnx",)
@@ -16,8 +16,8 @@ _LOGGERS = ("tflite2onnx",)
 def convert_tflite(source: bytes) -> bytes:
     """Return the serialised ONNX model (NCHW, opset 11, half-precision weights widened to float32).
 
-    The converter walks sets of objects, so that its lists of weights come in another order in every process; they are
-    sorted by name here, which has no effect on what the graph computes.
+    The converter walks sets of objects, so that its lists of weights come in another order in every process;
+    they are sorted by name here, which has no effect on what the graph computes.
     """
     with _quiet():
         converter = Model(tflite.Model.GetRootAsModel(source, 0))

@@ -22,6 +22,7 @@ from provenance.audit.log import (
     CheckpointMemory,
     Leaf,
     SignedCheckpoint,
+    append_leaves,
     open_checkpoint,
 )
 from provenance.audit.memory import MemoryStore
@@ -58,6 +59,7 @@ __all__ = [
     "SignedCheckpoint",
     "Tree",
     "TreeError",
+    "append_leaves",
     "canonical_json",
     "check_consistency",
     "check_inclusion",

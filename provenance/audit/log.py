@@ -69,6 +69,14 @@ def open_checkpoint(note: str, origin: str, verifiers: Sequence[LogVerifier]) ->
     return SignedCheckpoint(checkpoint, str(opened))
 
 
+def append_leaves(store: AuditStore, leaves: Sequence[Leaf]) -> int:
+    """Append leaves in this order and the nodes above them; return the index of the first."""
+    first = store.size()
+    edge = Tree(store).frontier(first)
+    store.append(first, leaves, [node for leaf in leaves for node in edge.push(leaf.hash)])
+    return first
+
+
 class AuditLog:
     """One append-only log called `origin`, over a store, signing with `signers`.
 
@@ -94,11 +102,7 @@ class AuditLog:
 
     def append(self, leaves: Sequence[Leaf]) -> int:
         """Append leaves in this order; return the index of the first."""
-        first = self._store.size()
-        edge = self.tree.frontier(first)
-        nodes = [node for leaf in leaves for node in edge.push(leaf.hash)]
-        self._store.append(first, leaves, nodes)
-        return first
+        return append_leaves(self._store, leaves)
 
     def checkpoint(self) -> SignedCheckpoint:
         """Return a signed checkpoint of all leaves, the stored one if nothing was appended since.
@@ -126,7 +130,9 @@ class AuditLog:
             if earlier.origin != self.origin:
                 raise ForkError(f"the last checkpoint is of the log {earlier.origin}, not {self.origin}")
             if earlier.size > current.size:
-                raise ForkError(f"the log shrank from {earlier.size} to {current.size} leaves")
+                raise ForkError(
+                    f"the log shrank from {earlier.size} to {current.size} leaves; restore the rest"
+                )
             proof = self.tree.consistency(earlier.size, current.size)
             check_consistency(earlier.size, current.size, earlier.root, current.root, proof)
         except (NoteError, ProofError, TreeError) as error:

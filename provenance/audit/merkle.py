@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 6962 and 9162: hashes, the growing edge, and checking of proofs.
 
-A complete subtree is named by its level and position: level 0 is a leaf, and the node at (level, position) covers
-the leaves from position * 2**level to (position + 1) * 2**level, exclusive. Every hash is 32 bytes of SHA-256.
+A complete subtree is named by its level and position: level 0 is a leaf, and the node at (level, position)
+covers the leaves from position * 2**level to (position + 1) * 2**level, exclusive. Every hash is SHA-256.
 """
 
 import hashlib

@@ -13,15 +13,18 @@ Floats = NDArray[np.float32]
 
 # The shorter side of every picture is scaled to this many canonical pixels, so the mark survives rescaling.
 SHORT_SIDE = 256
-# The mark repeats every TILE canonical pixels, so that each crop of a quarter of the shorter side holds all of it.
+# The mark repeats every TILE canonical pixels, so that each crop of a quarter of the shorter side holds all
+# of it.
 TILE = 64
 # Local statistics: a Gaussian of this deviation splits off the low frequencies below the band of the mark …
 HIGH_PASS_SIGMA = 7
-# … and a box of this side measures what is left. Chosen on 26 pictures, flat within a factor of 1.5 around these.
+# … and a box of this side measures what is left. Chosen on 26 pictures, flat within a factor of 1.5 around
+# these.
 DEVIATION_BOX = 15
 # Grey levels added to the local deviation, so that noise in flat regions is not blown up.
 DEVIATION_FLOOR = 1.5
-# Squared contrast above this (63 grey levels) counts no further towards the local deviation: edges do not dominate.
+# Squared contrast above this (63 grey levels) counts no further towards the local deviation: edges do not
+# dominate.
 CONTRAST_CAP = 4000.0
 # Whitened values are cut here: single strong pixels say little about the mark.
 WHITE_CLIP = 3.0

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Bits = NDArray[np.uint8]
 
-# Generators of the rate-1/3, constraint-length-9 code with free distance 18 that 3GPP TS 25.212, 4.2.3.1 uses.
+# Generators of the rate-1/3, constraint-length-9 code with free distance 18 that 3GPP TS 25.212, 4.2.3.1
+# uses.
 GENERATORS = (0o557, 0o663, 0o711)
 CONSTRAINT_LENGTH = 9
 # A trellis walked this many steps past both ends forgets its unknown start: about three constraint lengths.
@@ -45,7 +46,7 @@ class TailBitingCode:
         return np.concatenate(symbols)
 
     def decode(self, soft: Floats) -> Bits:
-        """Return the likeliest messages, uint8 (n, message_bits), for soft symbols of shape (n, coded_bits)."""
+        """Return the likeliest messages, uint8 (n, message_bits), for soft symbols (n, coded_bits)."""
         steps = np.arange(-WRAP, self.message_bits + WRAP) % self.message_bits
         values = soft.reshape(len(soft), self.message_bits, self.rate).astype(np.float32)[:, steps]
         gains = [np.matmul(values, branch).transpose(1, 0, 2) for branch in self._branch]

@@ -1,7 +1,7 @@
 """Keyed random numbers that stay the same for ever: SHAKE-256 over the key, a label and nothing else.
 
-NumPy does not promise that its generators draw the same numbers in every version; a mark must still be read in
-ten years, so each draw is fixed here by the hash alone.
+NumPy does not promise that its generators draw the same numbers in every version; a mark must still be read
+in ten years, so each draw is fixed here by the hash alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class KeyedDraws:
         return np.argsort(self._words(label, count), kind="stable")
 
     def below(self, label: str, bound: int) -> int:
-        """Return an integer in 0..bound-1; the bias of a 64-bit word is negligible for the small bounds used."""
+        """Return an integer in 0..bound-1; the bias is negligible for bounds far below 2**64."""
         return int(self._words(label, 1)[0]) % bound
 
     def signs(self, label: str, count: int) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""The spectral lines of the periodic tile: which carry data, which the pilot, and what a reader measures on them.
+"""The spectral lines of the periodic tile: which carry data, which the pilot, and how they are measured.
 
-A tile that repeats has energy only on a lattice of frequencies. Half of the ring `BAND` is used (the other half is
-its mirror image). Some lines form a pilot of known phase, closed under quarter turns and mirroring, which finds the
-orientation and the offset of the tile. On the others each real and imaginary part serves one coded bit.
+A tile that repeats has energy only on a lattice of frequencies. Half of the ring `BAND` is used (the other
+half is its mirror image). Some lines form a pilot of known phase, closed under quarter turns and mirroring,
+which finds the orientation and the offset of the tile. On the others each real and imaginary part serves one
+coded bit.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from provenance.watermark.keyed import KeyedDraws
 Complex = NDArray[np.complex128]
 Reals = NDArray[np.float64]
 
-# Cycles per tile; times SHORT_SIDE / TILE this is 10 to 69 cycles per shorter side of the picture: above the large
-# forms of a picture, below what JPEG at quality 50 or half size takes away.
+# Cycles per tile; times SHORT_SIDE / TILE this is 10 to 69 cycles per shorter side of the picture: above the
+# large forms of a picture, below what JPEG at quality 50 or half size takes away.
 BAND = (2.6, 17.2)
 # The pilot lives in the middle of the band, one orbit of lines in each of eleven rings.
 PILOT_BAND = (4.2, 13.0)
@@ -35,12 +36,12 @@ class Lattice:
 
     def __init__(self, draws: KeyedDraws, coded_bits: int) -> None:
         self.coded_bits = coded_bits
-        self.rows, self.columns, self.radius, self._position = _ring()
+        self.rows, self.columns, self.radius, self._position = half_ring()
         self.pilot = _choose_pilot(draws, self.rows, self.columns)
         self.data = np.setdiff1d(np.arange(len(self.rows)), self.pilot)
         self.noise = (NOISE_RADIUS / self.radius) ** NOISE_EXPONENT
         phase = draws.phases("pilot phase", len(self.pilot))
-        self._pilot_weight: Complex = np.conj(phase) / self.noise[self.pilot]
+        self._pilot_weight = np.conj(phase) / self.noise[self.pilot]
         self._assign(draws)
 
     def _assign(self, draws: KeyedDraws) -> None:
@@ -66,7 +67,7 @@ class Lattice:
         self.pilot_power: Reals = np.abs(self._pilot_weight) ** 2
 
     def lines(self, tile: Floats, pixels: int) -> Complex:
-        """Return complex (lines,) values of a folded tile, of unit variance where `pixels` white values were folded."""
+        """Return the complex (lines,) of a tile folded from `pixels` values; white noise has variance one."""
         spectrum: Complex = np.fft.fft2(tile).ravel()[self._position] / np.sqrt(pixels / 2)
         return spectrum
 
@@ -76,14 +77,14 @@ class Lattice:
         return moved
 
     def measure(self, lines: Complex) -> tuple[Reals, Reals]:
-        """Return soft coded bits (..., coded_bits) and pilot agreement (..., pilot lines), both of about unit noise."""
+        """Return soft bits (..., coded_bits) and pilot agreement (..., pilot lines), of about unit noise."""
         data = lines[..., self.data]
         parts = np.stack([data.real, data.imag], axis=-1).reshape(*data.shape[:-1], -1)
         soft = (parts[..., self._members] * self._member_weight).sum(axis=-1)
         return soft, (lines[..., self.pilot] * self._pilot_weight).real
 
     def adjoint(self, soft: Reals, pilot: Reals) -> Complex:
-        """Return line coefficients: the transpose of `measure`, for (coded_bits,) and (pilot lines,) multipliers."""
+        """Return the transpose of `measure`: line coefficients from multipliers of bits and pilot lines."""
         parts = (soft[self._bit_of] * self._data_weight).reshape(-1, 2)
         coefficients = np.zeros(len(self.rows), np.complex128)
         coefficients[self.data] = parts[:, 0] + 1j * parts[:, 1]
@@ -91,21 +92,21 @@ class Lattice:
         return coefficients
 
     def tile(self, coefficients: Complex) -> Floats:
-        """Return the real tile float32 (TILE, TILE) with these coefficients; its mean square is 2 * sum |c|²."""
+        """Return the tile float32 (TILE, TILE) with these coefficients, of mean square 2 * sum |c|²."""
         spectrum = np.zeros(TILE * TILE, np.complex128)
         spectrum[self._position] = coefficients
         tile = np.fft.ifft2(spectrum.reshape(TILE, TILE)).real * (2 * TILE * TILE)
         return tile.astype(np.float32)
 
     def pilot_spectrum(self, tiles: Floats, size: int) -> NDArray[np.complex64]:
-        """Return complex64 (n, size, size): the pilot's cross spectrum with tiles (n, TILE, TILE), for correlation."""
+        """Return the pilot's cross spectrum complex64 (n, size, size) with tiles (n, TILE, TILE)."""
         flat = np.fft.fft2(tiles).reshape(len(tiles), -1)[:, self._position[self.pilot]]
         spectrum = np.zeros((len(tiles), size, size), np.complex64)
         spectrum[:, self.rows[self.pilot] % size, self.columns[self.pilot] % size] = flat * self._pilot_weight
         return spectrum
 
 
-def _ring() -> tuple[NDArray[np.intp], NDArray[np.intp], Reals, NDArray[np.intp]]:
+def half_ring() -> tuple[NDArray[np.intp], NDArray[np.intp], Reals, NDArray[np.intp]]:
     """Return rows, columns, radii and flat FFT positions of the half ring that carries the mark."""
     frequency = np.fft.fftfreq(TILE, 1 / TILE).astype(np.intp)
     rows, columns = np.meshgrid(frequency, frequency, indexing="ij")
@@ -122,7 +123,11 @@ def _choose_pilot(draws: KeyedDraws, rows: NDArray[np.intp], columns: NDArray[np
         low, high = sorted((abs(row), abs(column)))
         orbits.setdefault((low, high), []).append(index)
     # Orbits on an axis or a diagonal have two lines instead of four, and would weaken their ring.
-    full = [key for key, lines in orbits.items() if len(lines) == 4 and PILOT_BAND[0] <= np.hypot(*key) <= PILOT_BAND[1]]
+    full = [
+        key
+        for key, lines in orbits.items()
+        if len(lines) == 4 and PILOT_BAND[0] <= np.hypot(*key) <= PILOT_BAND[1]
+    ]
     full.sort(key=lambda key: (float(np.hypot(*key)), key))
     chosen: list[int] = []
     for ring, members in enumerate(np.array_split(np.arange(len(full)), PILOT_RINGS)):

@@ -67,11 +67,13 @@ class Database:
     """Opens transactions. `read()` never writes; `write()` commits at its end or rolls back on an exception.
 
     On SQLite a write transaction takes the write lock at its beginning (BEGIN IMMEDIATE), so that two writers wait for
-    each other and neither fails half-way with a lock that cannot be upgraded.
+    each other and neither fails half-way with a lock that cannot be upgraded. `session_info` is what every session
+    carries in its `info`.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, **session_info: Any) -> None:
         self.url = make_url(url)
+        self._info = session_info
         self.engine = _engine(self.url)
         self._writing = self.engine.execution_options(**{_WRITE: True})
 
@@ -83,13 +85,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading; whatever it changed is rolled back."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self.engine, expire_on_commit=False, info=self._info) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits once, when the block ends without an exception."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with Session(self._writing, expire_on_commit=False, info=self._info) as session, session.begin():
             yield session
 
     def close(self) -> None:

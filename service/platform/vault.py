@@ -60,10 +60,10 @@ class KeyProvider(Protocol):
 
 
 class FileKeyProvider:
-    """The development key provider: a 256-bit master key in a file that only its owner can read."""
+    """The development key provider: a 256-bit master key, given or in a file that only its owner can read."""
 
-    def __init__(self, path: Path) -> None:
-        self._key = create_secret_once(path, lambda: secrets.token_bytes(32))
+    def __init__(self, path: Path, key: bytes | None = None) -> None:
+        self._key = key or create_secret_once(path, lambda: secrets.token_bytes(32))
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
         """See `KeyProvider`."""

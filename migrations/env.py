@@ -1,0 +1,25 @@
+"""Runs migrations over the database that the caller hands in (`assent`, tests) or that the settings name (`alembic`)."""
+
+from __future__ import annotations
+
+from alembic import context
+from service.platform.database import Base, Database
+from service.platform.settings import Settings
+from service.tables import ALL_TABLES
+
+assert ALL_TABLES  # noqa: S101 - importing it registers every table on the metadata
+
+
+def run() -> None:
+    """Migrate inside one transaction, so that a failing migration leaves the database as it was."""
+    database: Database = context.config.attributes.get("database") or Database(Settings().database)
+    with database.engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=Base.metadata, transactional_ddl=True, render_as_batch=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+
+
+run()

@@ -1,0 +1,54 @@
+"""The HTTP application: routers, problem documents, and the background threads that live as long as it does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from service.assembly import Assent
+from service.assets.endpoints import router as assets
+from service.audit.endpoints import router as audit
+from service.consents.endpoints import router as grants
+from service.health import router as health
+from service.jobs.endpoints import router as jobs
+from service.jobs.worker import Worker
+from service.liveness.endpoints import router as liveness
+from service.platform.problems import install_problem_handlers
+from service.platform.settings import Settings
+from service.reviews.endpoints import router as reviews
+from service.subjects.endpoints import router as subjects
+from service.verification.endpoints import router as verification
+
+_log = structlog.get_logger(__name__)
+_DESCRIPTION = """
+Assent swaps faces only where it may: every request passes NSFW, age and consent checks before anything is rendered, and
+every output is watermarked, signed with a C2PA manifest, and logged in a tamper-evident audit log.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application over these settings. Its database must be migrated (`assent serve` does it)."""
+    server = Assent(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        server.sequencer.start()
+        workers = [Worker(server) for _ in range(settings.workers)]
+        for worker in workers:
+            worker.start()
+        _log.info("server_started", workers=len(workers), home=str(settings.home))
+        yield
+        for worker in workers:
+            worker.stop()
+        server.close()
+        _log.info("server_stopped")
+
+    app = FastAPI(title="Assent", version="0.1.0", description=_DESCRIPTION, lifespan=lifespan)
+    app.state.assent = server
+    install_problem_handlers(app)
+    for router in (subjects, liveness, grants, assets, jobs, verification, audit, health, reviews):
+        app.include_router(router)
+    return app

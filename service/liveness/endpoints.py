@@ -1,0 +1,107 @@
+"""`/v1/liveness-sessions`: proving that a living person, and which one, is in front of the camera."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from service.assets.uploads import read_body
+from service.liveness.sessions import (
+    MAX_FRAME_BYTES,
+    add_frame,
+    complete,
+    find_session,
+    open_session,
+    session_of_token,
+)
+from service.liveness.tables import LivenessSession
+from service.platform.access import ApiCaller, Bearer, Server
+
+router = APIRouter(prefix="/v1/liveness-sessions", tags=["liveness"])
+
+
+class LivenessIn(BaseModel):
+    """Whose liveness, and where the frames will come from, which is recorded and a matter of the server's settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject_id: str
+    capture_source: Literal["camera", "file"] = "camera"
+
+
+class LivenessOut(BaseModel):
+    """A session. `moves` are the head turns to make, in the person's own left and right; `hint` is for the person."""
+
+    id: str
+    subject_id: str
+    state: str
+    capture_source: str
+    moves: list[str]
+    expires_at: datetime
+    outcome: str | None
+    reasons: list[str] | None
+    hint: str | None
+
+
+class OpenedOut(LivenessOut):
+    """A new session with its upload token, which is shown once."""
+
+    token: str
+
+
+def _fields(liveness: LivenessSession) -> dict[str, Any]:
+    shown = {name: getattr(liveness, name) for name in LivenessOut.model_fields if name != "moves"}
+    return shown | {"moves": liveness.challenge["moves"]}
+
+
+@router.post("", status_code=201)
+def open_(body: LivenessIn, response: Response, server: Server, caller: ApiCaller) -> OpenedOut:
+    """Start a session: it gives a random order of head turns and a token to upload the frames with."""
+    liveness, token = open_session(server, caller, body.subject_id, body.capture_source)
+    response.headers["Location"] = f"/v1/liveness-sessions/{liveness.id}"
+    return OpenedOut.model_validate(_fields(liveness) | {"token": token})
+
+
+@router.put(
+    "/{session_id}/frames/{sequence}",
+    status_code=204,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+    },
+)
+async def put_frame(
+    session_id: str,
+    sequence: Annotated[int, Path(ge=0, lt=5000)],
+    t: Annotated[float, Query(ge=0, le=600, description="When the frame was captured, seconds since the first.")],
+    request: Request,
+    server: Server,
+    credentials: Bearer,
+) -> None:
+    """Send one frame, numbered from 0, with the session's own token."""
+    token = credentials.credentials if credentials else None
+
+    def check() -> LivenessSession:
+        with server.database.read() as session:
+            return session_of_token(server, session, session_id, token)
+
+    liveness = await run_in_threadpool(check)
+    data = await read_body(request, MAX_FRAME_BYTES)
+    await run_in_threadpool(add_frame, server, liveness, sequence, t, data)
+
+
+@router.post("/{session_id}/complete")
+def finish(session_id: str, server: Server, credentials: Bearer) -> LivenessOut:
+    """End the session and get its result: live, not_live or not_usable, with a hint to the person."""
+    token = credentials.credentials if credentials else None
+    return LivenessOut.model_validate(_fields(complete(server, session_id, token)))
+
+
+@router.get("/{session_id}")
+def describe(session_id: str, server: Server, caller: ApiCaller) -> LivenessOut:
+    """Where a session is."""
+    with server.database.read() as session:
+        return LivenessOut.model_validate(_fields(find_session(session, caller.tenant_id, session_id)))
