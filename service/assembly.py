@@ -79,7 +79,7 @@ class Assent:
 
 
 def _master_key(settings: Settings) -> bytes | None:
-    if settings.master_key is None:
+    if settings.master_key is None or not settings.master_key.get_secret_value():
         return None
     key = base64.b64decode(settings.master_key.get_secret_value(), validate=True)
     if len(key) != 32:

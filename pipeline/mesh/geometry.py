@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.faces import Floats
+from pipeline.mesh.indices import OVAL
+from pipeline.mesh.settings import MeshSettings
+from pipeline.mesh.topology import RING_REACH, Topology
 
 Array = NDArray[np.floating[Any]]
 
@@ -30,6 +33,15 @@ class Similarity:
         return ((picture - self.offset) @ self.rotation / self.scale).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A target mesh before and after the source's shape was taken over, ring included: float32 (504, 3) pixels."""
+
+    pose: Similarity
+    before: Floats
+    after: Floats
+
+
 def fit_similarity(model: Array, picture: Array, weights: Array) -> Similarity:
     """Fit the rotation, scale and offset that take `model` (n, 3) to `picture` (n, 3), in weighted least squares."""
     share = weights / weights.sum()
@@ -41,3 +53,40 @@ def fit_similarity(model: Array, picture: Array, weights: Array) -> Similarity:
     scale = float((singular * handed).sum() / (share @ (a**2).sum(axis=1)))
     offset = picture_middle - scale * rotation @ model_middle
     return Similarity(rotation.astype(np.float32), scale, offset.astype(np.float32))
+
+
+def drawn_meshes(mesh: Floats, source_shape: Floats, topology: Topology, settings: MeshSettings) -> Placement:
+    """Lay the mesh that is drawn: the target's pose and expression with a share of the source's shape.
+
+    `mesh` (468, 3) pixels is the target's, `source_shape` (468, 3) centimetres in the model's frame.
+    """
+    pose = fit_similarity(topology.shape, mesh, topology.stiffness)
+    difference = source_shape - pose.to_model(mesh)
+    mirrored = difference[topology.mirror] * np.float32([-1, 1, 1])
+    difference = (difference + mirrored) / 2  # identity is symmetric, expression less so
+    smooth = topology.smoother @ difference
+    difference = difference + (smooth - difference) * topology.expressive  # lids and lips keep their expression
+    moved = mesh + pose.scale * (_shares(pose, topology, settings) * difference) @ pose.rotation.T
+    middle = mesh[list(OVAL)].mean(axis=0)
+    ring = middle + (mesh[list(OVAL)] - middle) * np.float32(RING_REACH)
+    before, after = np.concatenate([mesh, ring]), np.concatenate([moved, ring])
+    return Placement(pose, before.astype(np.float32), after.astype(np.float32))
+
+
+def _shares(pose: Similarity, topology: Topology, settings: MeshSettings) -> Floats:
+    """How much of the source's shape each vertex takes, float32 (468, 1)."""
+    inner = np.clip(topology.from_oval / settings.outline_fade, 0, 1)
+    share = settings.outline_share + (settings.shape_share - settings.outline_share) * inner
+    facing = np.clip((abs(float(pose.rotation[2, 2])) - 0.65) / 0.2, 0, 1)  # a turned head keeps its own profile
+    return np.asarray(share * facing, dtype=np.float32)[:, None]
+
+
+def facing_camera(mesh: Floats, topology: Topology) -> Floats:
+    """The cosine between each vertex's normal and the view, float32 (468,), 1 where the surface faces the camera."""
+    a, b, c = (mesh[topology.triangles[:, k]] for k in range(3))
+    faces = np.cross(b - a, c - a)
+    normals = np.zeros_like(mesh)
+    for k in range(3):
+        np.add.at(normals, topology.triangles[:, k], faces)
+    cosine = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-6)
+    return (cosine * np.sign(cosine.mean() or 1.0)).astype(np.float32)

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     audit_origin: str = Field("assent.localhost/audit", description="Origin line of the audit log's checkpoints.")
     master_key: SecretStr | None = Field(
-        None, description="Base64 of the 32-byte master key; a file in the home folder where absent."
+        None, description="Base64 of the 32-byte master key; a file in the home folder where absent or empty."
     )
 
     @classmethod

@@ -1,0 +1,205 @@
+"""Policy as data: rules over findings, read from YAML, versioned and identified by their digest.
+
+A policy judges findings and nothing else, so a verdict can be replayed from the findings' JSON. It fails closed: what
+the policy requires and does not find, or finds unavailable, leads to review or refuse. It is monotone: a rule looks at
+a score in one direction only, and no finding may be used in both, so that more risk never gives a milder outcome.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import rfc8785
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from safety.findings import Finding
+from safety.verdict import Outcome, Reason, Verdict, combine
+
+Kind = Literal["source", "target", "output"]
+Stop = Literal["review", "refuse"]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")]
+Message = Annotated[str, StringConstraints(min_length=10, max_length=300, pattern=r"^[^{}%<>]*$")]
+Threshold = Annotated[float, Field(allow_inf_nan=False)]
+
+_KINDS: Final[tuple[Kind, ...]] = ("source", "target", "output")
+_SHIPPED: Final = "safety.policies"
+
+
+class PolicyError(ValueError):
+    """The text is not a valid policy."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Rule(_Part):
+    """One rule: if any of the findings, on any of the kinds of picture, is past the threshold, then the outcome.
+
+    Exactly one of `at_least`, `above` and `below` is given. `message` is told to the caller; it is fixed text, so it
+    cannot carry a score.
+    """
+
+    code: Code
+    on: Annotated[list[Kind], Field(min_length=1)]
+    findings: Annotated[list[Name], Field(min_length=1)]
+    at_least: Threshold | None = None
+    above: Threshold | None = None
+    below: Threshold | None = None
+    outcome: Stop
+    message: Message
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Self:
+        if sum(limit is not None for limit in (self.at_least, self.above, self.below)) != 1:
+            raise ValueError(f"rule {self.code}: give exactly one of at_least, above and below")
+        return self
+
+    def hit(self, finding: Finding) -> bool:
+        """Return whether a measured finding is past the threshold."""
+        score = finding.score
+        if score is None or finding.name not in self.findings or finding.kind not in self.on:
+            return False
+        if self.at_least is not None:
+            return score >= self.at_least
+        if self.above is not None:
+            return score > self.above
+        return self.below is not None and score < self.below
+
+
+class Unmeasured(_Part):
+    """What happens when one of these required findings is missing or unavailable. It can never be allowed."""
+
+    code: Code
+    findings: list[Name] = []
+    outcome: Stop
+    message: Message
+
+
+class PolicyDocument(_Part):
+    """The schema of a policy file."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+    version: Annotated[int, Field(ge=1)]
+    description: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    required: dict[Kind, Annotated[list[Name], Field(min_length=1)]]
+    unmeasured: Annotated[list[Unmeasured], Field(min_length=1)]
+    rules: Annotated[list[Rule], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._every_kind_requires_something()
+        self._every_judged_finding_is_required()
+        self._every_finding_has_one_direction()
+        self._one_default()
+        return self
+
+    def _every_kind_requires_something(self) -> None:
+        for kind in _KINDS:
+            if not self.required.get(kind):
+                raise ValueError(f"nothing is required of a {kind}")
+
+    def _every_judged_finding_is_required(self) -> None:
+        """A rule over something that may be absent would pass whenever it is."""
+        for rule in self.rules:
+            for kind in rule.on:
+                if missing := set(rule.findings) - set(self.required[kind]):
+                    raise ValueError(f"rule {rule.code}: {', '.join(sorted(missing))} not required of a {kind}")
+
+    def _every_finding_has_one_direction(self) -> None:
+        upward = {name for rule in self.rules if rule.below is None for name in rule.findings}
+        downward = {name for rule in self.rules if rule.below is not None for name in rule.findings}
+        if both := upward & downward:
+            raise ValueError(f"judged in both directions: {', '.join(sorted(both))}")
+
+    def _one_default(self) -> None:
+        if sum(not entry.findings for entry in self.unmeasured) != 1:
+            raise ValueError("exactly one entry of unmeasured must be the default, without findings")
+
+
+class Policy:
+    """One version of a policy. `version` reads `standard/1`; `digest` is the SHA-256 of the canonical document."""
+
+    def __init__(self, document: PolicyDocument) -> None:
+        self.document = document
+        self.version = f"{document.name}/{document.version}"
+        canonical = rfc8785.dumps(document.model_dump(mode="json", exclude_none=True))
+        self.digest = hashlib.sha256(canonical).hexdigest()
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read a policy from YAML text; raises PolicyError."""
+        try:
+            value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses doubled keys
+            return cls(PolicyDocument.model_validate(value))
+        except (yaml.YAMLError, ValidationError, RecursionError) as error:
+            raise PolicyError(str(error)) from error
+
+    @classmethod
+    def load(cls, path: Path) -> Policy:
+        """Read a policy file; raises PolicyError, or OSError where it cannot be read."""
+        return cls.parse(path.read_text(encoding="utf-8"))
+
+    @classmethod
+    def shipped(cls, name: str = "standard") -> Policy:
+        """Return a policy that ships with Assent."""
+        return _shipped(name)
+
+    def judge(self, findings: Iterable[Finding], *, required: Sequence[str]) -> Verdict:
+        """Judge the findings about the pictures in `required`, such as `("source:0", "target")`.
+
+        Deterministic: the order of the findings does not matter. Pictures that are only in the findings are judged
+        like the others.
+        """
+        findings = list(findings)
+        subjects = sorted({*required, *(finding.subject for finding in findings)})
+        reasons = [reason for subject in subjects for reason in self._about(subject, findings)]
+        if not required:
+            reasons.append(self._unmeasured("", ""))
+        unique = sorted(set(reasons), key=lambda r: (-r.outcome.severity, r.subject, r.code, r.message))
+        outcome = combine(reason.outcome for reason in unique)
+        return Verdict(outcome, tuple(unique), self.version, self.digest)
+
+    def _about(self, subject: str, findings: Sequence[Finding]) -> Iterable[Reason]:
+        mine = [finding for finding in findings if finding.subject == subject]
+        kind = subject.partition(":")[0]
+        if kind not in self.document.required:
+            yield self._unmeasured("", subject)
+            return
+        for name in self.document.required[kind]:
+            states = [finding.status for finding in mine if finding.name == name]
+            if not states or "unavailable" in states:
+                yield self._unmeasured(name, subject)
+        for rule in self.document.rules:
+            if any(rule.hit(finding) for finding in mine):
+                yield Reason(rule.code, rule.message, subject, Outcome(rule.outcome))
+
+    def _unmeasured(self, name: str, subject: str) -> Reason:
+        entries = self.document.unmeasured
+        default = next(entry for entry in entries if not entry.findings)
+        entry = next((entry for entry in entries if name in entry.findings), default)
+        return Reason(entry.code, entry.message, subject, Outcome(entry.outcome))
+
+
+@cache
+def _shipped(name: str) -> Policy:
+    if name not in {entry.name.removesuffix(".yaml") for entry in files(_SHIPPED).iterdir()}:
+        raise PolicyError(f"no policy named {name!r} ships with Assent")
+    return Policy.parse(files(_SHIPPED).joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a doubled key is an error: the later one would silently replace the earlier."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        if len({repr(key) for key in keys}) != len(keys):
+            raise yaml.YAMLError(f"a key is given twice in line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep)
