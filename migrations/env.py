@@ -1,13 +1,21 @@
-"""Runs migrations over the database that the caller hands in (`assent`, tests) or that the settings name (`alembic`)."""
+"""Runs migrations over the database that the caller hands in, or that the settings name (`alembic`)."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from alembic import context
-from service.platform.database import Base, Database
+
+from service.platform.database import Base, Database, UtcDateTime
 from service.platform.settings import Settings
 from service.tables import ALL_TABLES
 
 assert ALL_TABLES  # noqa: S101 - importing it registers every table on the metadata
+
+
+def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Write our own column type as the plain one, which a migration can use for ever."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
 def run() -> None:
@@ -15,7 +23,7 @@ def run() -> None:
     database: Database = context.config.attributes.get("database") or Database(Settings().database)
     with database.engine.connect() as connection:
         context.configure(
-            connection=connection, target_metadata=Base.metadata, transactional_ddl=True, render_as_batch=True
+            connection=connection, target_metadata=Base.metadata, transactional_ddl=True, render_item=_render
         )
         with context.begin_transaction():
             context.run_migrations()

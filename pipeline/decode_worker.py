@@ -12,16 +12,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from pipeline.faces import Pixels
+from pipeline.seccomp import decoding_filter
 
 _CHILD: Final = Path(__file__).with_name("decode_child.py")
 _USES: Final = 200  # a process is replaced after this many pictures
-_MOST_MEMORY: Final = 4 << 30
+MOST_MEMORY: Final = 4 << 30
+"""What no picture may exceed, bytes of address space."""
 _MOST_JSON: Final = 4096
 _IDLE: Final = 2
 
@@ -48,8 +51,8 @@ class Worker:
 
     def __init__(self) -> None:
         # -I: no environment variables, no user site, no current folder. The environment is empty as well.
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_CHILD), str(_MOST_MEMORY)],
+        self._process = subprocess.Popen(  # noqa: S603 - our own file, no shell
+            [sys.executable, "-I", str(_CHILD), str(MOST_MEMORY), decoding_filter().hex()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -79,7 +82,7 @@ class Worker:
     def decode(
         self, data: bytes, request: dict[str, Any], seconds: float
     ) -> tuple[dict[str, Any], Pixels | None, Pixels | None]:
-        """Send one picture; return the answer's JSON, its BGR pixels and alpha (both None where it was refused).
+        """Send one picture; return the answer's JSON, BGR pixels and alpha (both None where it was refused).
 
         Raises:
             WorkerDied, WorkerHung, BadAnswer: the process must be closed.
@@ -133,7 +136,7 @@ class Worker:
 
     def _plane(self, shape: tuple[int, ...], deadline: float) -> Pixels:
         plane = np.empty(shape, np.uint8)
-        self._receive_into(memoryview(plane).cast("B"), deadline)
+        self._receive_into(memoryview(plane.reshape(-1).data), deadline)
         return plane
 
     def _receive_into(self, view: memoryview, deadline: float) -> None:
@@ -183,7 +186,7 @@ class WorkerPool:
         atexit.register(self.close)
 
     @contextlib.contextmanager
-    def lend(self) -> Any:
+    def lend(self) -> Iterator[Worker]:
         """Yield a worker that is alive. It is kept for the next picture unless the block raises."""
         with self._slots:
             worker = self._take()

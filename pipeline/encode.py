@@ -13,14 +13,12 @@ _SUFFIX: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".web
 MEDIA_TYPES: Final = tuple(_SUFFIX)
 
 
-def encode_picture(
-    pixels: Pixels, *, alpha: Pixels | None = None, media_type: str, quality: int = 95
-) -> bytes:
+def encode_picture(pixels: Pixels, *, alpha: Pixels | None = None, media_type: str, quality: int = 95) -> bytes:
     """Return the encoded picture.
 
-    `pixels` is BGR uint8 (H, W, 3), `alpha` uint8 (H, W); `media_type` one of `MEDIA_TYPES`. `quality` 1..100 counts for
-    JPEG and WebP; 100 makes WebP lossless. Raises ValueError for other arrays or types, and for alpha in a JPEG, which
-    cannot hold it.
+    `pixels` is BGR uint8 (H, W, 3), `alpha` uint8 (H, W); `media_type` one of `MEDIA_TYPES`. `quality` 1..100
+    counts for JPEG and WebP; 100 makes WebP lossless. Raises ValueError for other arrays or types, and for
+    alpha in a JPEG, which cannot hold it.
     """
     if media_type not in _SUFFIX:
         raise ValueError(f"cannot encode {media_type!r}")

@@ -26,9 +26,7 @@ class FaceEngine:
     @classmethod
     def standard(cls, runtime: OnnxRuntime, store: ModelStore) -> FaceEngine:
         """Return the engine made of the packaged models: BlazeFace, MediaPipe's mesh, dlib's ResNet."""
-        return cls(
-            BlazeFaceDetector(runtime, store), MeshLandmarker(runtime, store), DlibEmbedder(runtime, store)
-        )
+        return cls(BlazeFaceDetector(runtime, store), MeshLandmarker(runtime, store), DlibEmbedder(runtime, store))
 
     def look(self, pixels: Pixels) -> list[Face]:
         """Return every face in the picture, the largest first; an empty list where there is none."""

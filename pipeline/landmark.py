@@ -62,9 +62,7 @@ class MeshLandmarker:
         pose = head_pose(mesh)
         return Face(mesh=mesh, presence=presence, pose=pose.angles, width=pose.width, score=score)
 
-    def _run(
-        self, pixels: Pixels, centre: NDArray[np.floating[Any]], side: float, roll: float
-    ) -> tuple[Floats, float]:
+    def _run(self, pixels: Pixels, centre: NDArray[np.floating[Any]], side: float, roll: float) -> tuple[Floats, float]:
         """One pass on a turned square. Returns the mesh in picture pixels and the presence 0..1."""
         side = max(side, 1.0)
         affine = square(centre, side, roll, _SIDE)

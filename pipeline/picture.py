@@ -34,10 +34,10 @@ class PictureLimits:
 class Picture:
     """A picture as the pipeline sees it: upright, in sRGB.
 
-    `pixels` is BGR uint8 (H, W, 3), not multiplied by alpha; `alpha` uint8 (H, W) or None where every pixel is
-    opaque; `media_type` what the bytes were (`image/jpeg`, `image/png`, `image/webp`). `notices` name what decoding
-    changed or left out: `orientation_applied`, `colours_converted`, `colour_profile_ignored`, `depth_reduced`,
-    `first_of_several_pictures`, `trailing_data`, `metadata_unreadable`.
+    `pixels` is BGR uint8 (H, W, 3), not multiplied by alpha; `alpha` uint8 (H, W) or None where all is
+    opaque; `media_type` what the bytes were (`image/jpeg`, `image/png`, `image/webp`). `notices` name what
+    decoding changed or left out: `orientation_applied`, `colours_converted`, `colour_profile_ignored`,
+    `depth_reduced`, `first_of_several_pictures`, `trailing_data`, `metadata_unreadable`.
     """
 
     pixels: Pixels

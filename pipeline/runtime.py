@@ -62,9 +62,7 @@ def check_installation(provider: Provider = "cpu", installed: Iterable[str] | No
 class OnnxRuntime:
     """Hands out one inference session for each model file; several threads may run it at once."""
 
-    def __init__(
-        self, provider: Provider = "cpu", *, allow_cpu_fallback: bool = False, threads: int = 1
-    ) -> None:
+    def __init__(self, provider: Provider = "cpu", *, allow_cpu_fallback: bool = False, threads: int = 1) -> None:
         if provider not in _PROVIDERS:
             raise ValueError(f"unknown provider {provider!r}")
         if threads < 1:

@@ -1,4 +1,4 @@
-"""Reads a picture's format, size and animation from its headers, in plain Python and without decoding anything.
+"""Reads a picture's format, size and animation from its headers, in plain Python, decoding nothing.
 
 Nothing here trusts what it reads: every offset is checked, and the decoder checks format and size once more.
 """
@@ -39,7 +39,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 @dataclass(frozen=True)
 class Header:
-    """What the headers say: media type, size in pixels as stored, and whether bytes follow the picture's end."""
+    """What the headers say: media type, size in pixels as stored, and whether bytes follow the end."""
 
     media_type: str
     width: int

@@ -35,9 +35,7 @@ def crop(pixels: Pixels, affine: Affine, size: int) -> Pixels:
     # OpenCV counts from pixel centres, the maps here from pixel corners.
     inner = affine.copy()
     inner[:, 2] += affine[:, :2].sum(axis=1) / 2 - 0.5
-    warped = cv2.warpAffine(
-        pixels, inner, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    warped = cv2.warpAffine(pixels, inner, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.uint8)
 
 

@@ -191,9 +191,7 @@ def _issue(
         .not_valid_before(now - CLOCK_SLACK)
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
@@ -244,13 +242,9 @@ def _load(path: Path) -> _Holder | None:
         key = serialization.load_pem_private_key(data[data.index(b"-----BEGIN PRIVATE KEY") :], None)
         certificate = x509.load_pem_x509_certificate(data)
     except ValueError as error:
-        raise PkiError(
-            "pki_corrupt", f"{path} does not hold a certificate and its key", f"Remove {path}."
-        ) from error
+        raise PkiError("pki_corrupt", f"{path} does not hold a certificate and its key", f"Remove {path}.") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise PkiError(
-            "pki_corrupt", f"the key in {path} does not belong to its certificate", f"Remove {path}."
-        )
+        raise PkiError("pki_corrupt", f"the key in {path} does not belong to its certificate", f"Remove {path}.")
     return _Holder(certificate, key)
 
 

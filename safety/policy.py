@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from safety.findings import Finding
 from safety.verdict import Outcome, Reason, Verdict, combine
 
+__all__ = ["Outcome", "Policy", "PolicyDocument", "PolicyError", "Reason", "Rule", "Unmeasured", "Verdict"]
+
 Kind = Literal["source", "target", "output"]
 Stop = Literal["review", "refuse"]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
@@ -111,7 +113,9 @@ class PolicyDocument(_Part):
         for rule in self.rules:
             for kind in rule.on:
                 if missing := set(rule.findings) - set(self.required[kind]):
-                    raise ValueError(f"rule {rule.code}: {', '.join(sorted(missing))} not required of a {kind}")
+                    raise ValueError(
+                        f"rule {rule.code}: {', '.join(sorted(missing))} not required of a {kind}"
+                    )
 
     def _every_finding_has_one_direction(self) -> None:
         upward = {name for rule in self.rules if rule.below is None for name in rule.findings}

@@ -88,7 +88,8 @@ class _Examination:
         return [
             finding
             for index, evidence in enumerate(self._evidence)
-            for finding in done.get(index) or _missing(self.gate, evidence, _owed(self.gate, evidence), self._reason)
+            for finding in done.get(index)
+            or _missing(self.gate, evidence, _owed(self.gate, evidence), self._reason)
         ]
 
     def _work(self) -> None:
@@ -105,7 +106,7 @@ def _examine(gate: Gate, evidence: Evidence) -> list[Finding]:
     try:
         answer = gate.examine(evidence)
         return _checked(gate, evidence, owed, answer)
-    except BaseException as error:  # noqa: BLE001 - a gate that raises anything at all is a gate that is unavailable
+    except BaseException as error:
         spent = (time.perf_counter() - start) * 1000
         return _missing(gate, evidence, owed, _describe(error), spent)
 
@@ -129,16 +130,14 @@ def _checked(gate: Gate, evidence: Evidence, owed: tuple[str, ...], answer: obje
 def _owed(gate: Gate, evidence: Evidence) -> tuple[str, ...]:
     try:
         return tuple(gate.owes(evidence.kind))
-    except Exception:  # noqa: BLE001 - then it reports nothing, and the policy misses what it requires
+    except Exception:
         return ()
 
 
 def _missing(
     gate: Gate, evidence: Evidence, owed: tuple[str, ...], note: str, milliseconds: float = 0.0
 ) -> list[Finding]:
-    return [
-        unavailable(gate.name, evidence.subject, name, note, milliseconds=milliseconds) for name in owed
-    ]
+    return [unavailable(gate.name, evidence.subject, name, note, milliseconds=milliseconds) for name in owed]
 
 
 def _describe(error: BaseException) -> str:
@@ -146,5 +145,5 @@ def _describe(error: BaseException) -> str:
         return str(error)
     try:
         return f"{type(error).__name__}: {error}"[:300]
-    except Exception:  # noqa: BLE001 - an error that cannot even be printed
+    except Exception:
         return type(error).__name__

@@ -7,14 +7,14 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.picture import PictureLimits
-from provenance.audit.keys import LogKeys
-from provenance.pki import DevelopmentPki, SigningIdentity
 from provenance.seal import Sealer
-from provenance.watermark import Watermarker
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.picture import PictureLimits
+from provenance.audit.keys import LogKeys
+from provenance.pki import DevelopmentPki, SigningIdentity
+from provenance.watermark import Watermarker
 from service.audit.sequencer import Sequencer
 from service.platform.blobs import EncryptedBlobs, FolderBlobs
 from service.platform.database import Database
@@ -43,7 +43,9 @@ class Assent:
         self.sealer = Sealer(self.watermarker, self.identity)
         self.log_keys = LogKeys.open(secrets / "audit", settings.audit_origin)
         self.sequencer = Sequencer(self.database, self.log_keys, interval_s=settings.checkpoint_seconds)
-        self.picture_limits = PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        self.picture_limits = PictureLimits(
+            max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels
+        )
         self._work = threading.Condition()
 
     @cached_property

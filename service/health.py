@@ -43,7 +43,8 @@ def metrics(server: Server) -> Response:
     jobs = Gauge("assent_jobs", "Jobs by state.", ["state"], registry=registry)
     with server.database.read() as session:
         counts: dict[str, int] = {
-            state: count for state, count in session.execute(select(Job.state, func.count()).group_by(Job.state))
+            state: count
+            for state, count in session.execute(select(Job.state, func.count()).group_by(Job.state))
         }
     for state in State:
         jobs.labels(state=state.value).set(counts.get(state.value, 0))

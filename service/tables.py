@@ -1,7 +1,7 @@
 """Every table of the service in one import, for migrations and for tests that make a database from nothing."""
 
 from service.assets.tables import Asset
-from service.audit.tables import AUDIT_TABLES
+from service.audit.tables import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode, AuditPending
 from service.consents.tables import Grant
 from service.jobs.tables import Job, Judgement, Mark, Review
 from service.liveness.tables import LivenessFrame, LivenessSession
@@ -24,5 +24,9 @@ ALL_TABLES = (
     Judgement,
     Review,
     Mark,
-    *AUDIT_TABLES,
+    AuditEvent,
+    AuditPending,
+    AuditLeaf,
+    AuditNode,
+    AuditCheckpoint,
 )

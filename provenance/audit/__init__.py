@@ -6,16 +6,7 @@
 from provenance.audit.canonical import canonical_json
 from provenance.audit.checkpoint import Checkpoint
 from provenance.audit.errors import AuditError, ForkError, KeyFileError, NoteError, ProofError, TreeError
-from provenance.audit.key_files import CheckpointFile, LogKeys
-from provenance.audit.keys import (
-    Ed25519Signer,
-    Ed25519Verifier,
-    LogSigner,
-    LogVerifier,
-    MlDsa44Signer,
-    MlDsa44Verifier,
-    parse_vkey,
-)
+from provenance.audit.keys import CheckpointFile, LogKeys
 from provenance.audit.log import (
     AuditLog,
     AuditStore,
@@ -29,6 +20,15 @@ from provenance.audit.memory import MemoryStore
 from provenance.audit.merkle import Frontier, Node, check_consistency, check_inclusion, leaf_hash
 from provenance.audit.note import Note, open_note, parse_note, sign_note
 from provenance.audit.receipt import Receipt, verify_receipt
+from provenance.audit.signers import (
+    Ed25519Signer,
+    Ed25519Verifier,
+    LogSigner,
+    LogVerifier,
+    MlDsa44Signer,
+    MlDsa44Verifier,
+    parse_vkey,
+)
 from provenance.audit.tree import Place, Tree
 
 __all__ = [

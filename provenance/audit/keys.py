@@ -1,182 +1,88 @@
-"""The keys of a log: Ed25519 and, to outlive quantum attacks, ML-DSA-44, in the forms that C2SP gives them.
+"""The log's private keys in a folder, and the memory of what they signed last."""
 
-Ed25519 signs a note's text (signature type 0x01). ML-DSA-44 (type 0x06, c2sp.org/tlog-cosignature) signs a
-structure of the checkpoint's values together with the time, so it can sign checkpoints only.
-"""
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import hashlib
-import struct
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
-
-from provenance.audit.checkpoint import Checkpoint
 from provenance.audit.encoding import from_base64, to_base64
-from provenance.audit.errors import NoteError, ProofError
-from provenance.audit.note import KEY_ID_SIZE, NoteVerifier, check_name
+from provenance.audit.errors import KeyFileError
+from provenance.audit.files import replace, write_new
+from provenance.audit.signers import Ed25519Signer, LogSigner, LogVerifier, MlDsa44Signer
 
-ED25519 = 0x01
-ML_DSA_44 = 0x06
-_COSIGNATURE_LABEL = b"subtree/v1\n\0"
-_TIME_SIZE = 8
-_MAX_TIME = (1 << 63) - 1
-
-
-def key_id(name: str, kind: int, public: bytes) -> bytes:
-    """Return the 4-byte id of a key: SHA-256(name, newline, signature type, public key)[:4]."""
-    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:KEY_ID_SIZE]
-
-
-def cosigned_message(name: str, timestamp: int, checkpoint: Checkpoint) -> bytes:
-    """Return what ML-DSA-44 signs: the cosigner, its time (seconds), the log's origin, size and root."""
-    signer, origin = name.encode(), checkpoint.origin.encode()
-    if not (0 < len(signer) < 256 and 0 < len(origin) < 256 and 0 <= timestamp <= _MAX_TIME):
-        raise NoteError("a cosigner's name and origin take 1 to 255 bytes, its time less than 2**63")
-    return b"".join(
-        (
-            _COSIGNATURE_LABEL,
-            bytes([len(signer)]) + signer,
-            struct.pack(">Q", timestamp),
-            bytes([len(origin)]) + origin,
-            struct.pack(">QQ", 0, checkpoint.size),
-            checkpoint.root,
-        )
-    )
+_FORMAT = "assent-log-keys/1"
+_KEYS = "log-keys.json"
+_LAST = "last-checkpoint"
 
 
 @dataclass(frozen=True)
-class Ed25519Verifier:
-    """An Ed25519 public key (32 bytes) under a name."""
+class LogKeys:
+    """The key pair of the log `origin`, kept in `folder`."""
 
-    name: str
-    public: bytes
+    origin: str
+    folder: Path
+    ed25519: Ed25519PrivateKey = field(repr=False)
+    ml_dsa_44: MLDSA44PrivateKey = field(repr=False)
 
-    @property
-    def key_id(self) -> bytes:
-        """The key's 4-byte id."""
-        return key_id(self.name, ED25519, self.public)
+    @classmethod
+    def open(cls, folder: Path, origin: str) -> "LogKeys":
+        """Load the keys in `folder`, or make them. Processes that start together end with the same keys.
 
-    def verify(self, text: str, signature: bytes) -> bool:
-        """Say whether `signature` is this key's over the text."""
+        Raises KeyFileError where the file is damaged or other users can read it.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / _KEYS
+        if not path.exists():
+            write_new(path, _fresh_keys())
+        if path.stat().st_mode & 0o077:
+            raise KeyFileError(f"other users can read {path}: chmod 600 it")
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
-        except InvalidSignature:
-            return False
-        return True
+            stored = json.loads(path.read_bytes())
+            if stored["format"] != _FORMAT:
+                raise KeyFileError(f"{path} is not of the format {_FORMAT}")
+            ed25519 = Ed25519PrivateKey.from_private_bytes(from_base64(stored["ed25519"]))
+            ml_dsa_44 = MLDSA44PrivateKey.from_seed_bytes(from_base64(stored["ml_dsa_44"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise KeyFileError(f"{path} is damaged") from error
+        return cls(origin, folder, ed25519, ml_dsa_44)
 
-    def vkey(self) -> str:
-        """Return the key as text: name, id, type and public key."""
-        return _vkey(self.name, self.key_id, ED25519, self.public)
+    @property
+    def signers(self) -> tuple[LogSigner, ...]:
+        """Both keys, to sign with."""
+        return Ed25519Signer(self.origin, self.ed25519), MlDsa44Signer(self.origin, self.ml_dsa_44)
+
+    @property
+    def verifiers(self) -> tuple[LogVerifier, ...]:
+        """Both public keys."""
+        return tuple(signer.verifier for signer in self.signers)
+
+    @property
+    def memory(self) -> "CheckpointFile":
+        """The file beside the keys that holds the last checkpoint they signed."""
+        return CheckpointFile(self.folder / _LAST)
 
 
 @dataclass(frozen=True)
-class MlDsa44Verifier:
-    """An ML-DSA-44 public key (1312 bytes) under a name."""
+class CheckpointFile:
+    """Remembers the last signed checkpoint outside the database, so that a restored backup is noticed."""
 
-    name: str
-    public: bytes
+    path: Path
 
-    @property
-    def key_id(self) -> bytes:
-        """The key's 4-byte id."""
-        return key_id(self.name, ML_DSA_44, self.public)
+    def recall(self) -> str | None:
+        """Return the last checkpoint's note, None before the first."""
+        return self.path.read_text(encoding="utf-8") if self.path.exists() else None
 
-    def verify(self, text: str, signature: bytes) -> bool:
-        """Say whether `signature` (time and ML-DSA signature) is this key's over the checkpoint `text`."""
-        if len(signature) <= _TIME_SIZE:
-            return False
-        timestamp = int.from_bytes(signature[:_TIME_SIZE], "big")
-        try:
-            message = cosigned_message(self.name, timestamp, Checkpoint.parse(text))
-            MLDSA44PublicKey.from_public_bytes(self.public).verify(signature[_TIME_SIZE:], message)
-        except (InvalidSignature, ProofError, NoteError):
-            return False
-        return True
-
-    def vkey(self) -> str:
-        """Return the key as text: name, id, type and public key."""
-        return _vkey(self.name, self.key_id, ML_DSA_44, self.public)
+    def remember(self, note: str) -> None:
+        """Keep `note`; it is on disk when this returns."""
+        replace(self.path, note.encode())
 
 
-LogVerifier = Ed25519Verifier | MlDsa44Verifier
-
-
-@dataclass(frozen=True)
-class Ed25519Signer:
-    """Signs notes with an Ed25519 key."""
-
-    name: str
-    private: Ed25519PrivateKey
-
-    @property
-    def verifier(self) -> Ed25519Verifier:
-        """The public half."""
-        return Ed25519Verifier(self.name, self.private.public_key().public_bytes_raw())
-
-    @property
-    def key_id(self) -> bytes:
-        """The key's 4-byte id."""
-        return self.verifier.key_id
-
-    def sign(self, text: str) -> bytes:
-        """Return the 64-byte signature over the text."""
-        return self.private.sign(text.encode())
-
-
-@dataclass(frozen=True)
-class MlDsa44Signer:
-    """Signs checkpoints with an ML-DSA-44 key at the time that `clock` tells (seconds since 1970)."""
-
-    name: str
-    private: MLDSA44PrivateKey
-    clock: Callable[[], float] = time.time
-
-    @property
-    def verifier(self) -> MlDsa44Verifier:
-        """The public half."""
-        return MlDsa44Verifier(self.name, self.private.public_key().public_bytes_raw())
-
-    @property
-    def key_id(self) -> bytes:
-        """The key's 4-byte id."""
-        return self.verifier.key_id
-
-    def sign(self, text: str) -> bytes:
-        """Return 8 bytes of time and the signature; raise ProofError where the text is no checkpoint."""
-        now = int(self.clock())
-        message = cosigned_message(self.name, now, Checkpoint.parse(text))
-        return struct.pack(">Q", now) + self.private.sign(message)
-
-
-LogSigner = Ed25519Signer | MlDsa44Signer
-
-
-def parse_vkey(text: str) -> LogVerifier:
-    """Read a key written by `vkey()`; raise NoteError where it is malformed or of an unknown type."""
-    name, _, rest = text.partition("+")
-    identity, _, encoded = rest.partition("+")
-    try:
-        material = from_base64(encoded)
-    except ValueError as error:
-        raise NoteError(f"a verifier key is {error}") from error
-    lengths = {ED25519: 32, ML_DSA_44: 1312}
-    if not material or lengths.get(material[0]) != len(material) - 1:
-        raise NoteError("a verifier key is of an unknown type or length")
-    kind = Ed25519Verifier if material[0] == ED25519 else MlDsa44Verifier
-    verifier = kind(check_name(name), material[1:])
-    if verifier.key_id.hex() != identity:
-        raise NoteError("a verifier key does not have the id that it states")
-    return verifier
-
-
-def trusted_time(verifier: NoteVerifier, signature: bytes) -> int | None:
-    """Return the seconds since 1970 that a verified ML-DSA-44 signature states, None for other keys."""
-    return int.from_bytes(signature[:_TIME_SIZE], "big") if isinstance(verifier, MlDsa44Verifier) else None
-
-
-def _vkey(name: str, identity: bytes, kind: int, public: bytes) -> str:
-    return f"{name}+{identity.hex()}+{to_base64(bytes([kind]) + public)}"
+def _fresh_keys() -> bytes:
+    keys = {
+        "format": _FORMAT,
+        "ed25519": to_base64(Ed25519PrivateKey.generate().private_bytes_raw()),
+        "ml_dsa_44": to_base64(MLDSA44PrivateKey.generate().private_bytes_raw()),
+    }
+    return (json.dumps(keys, indent=2) + "\n").encode()

@@ -6,9 +6,9 @@ from typing import NamedTuple, Protocol
 
 from provenance.audit.checkpoint import Checkpoint
 from provenance.audit.errors import ForkError, NoteError, ProofError, TreeError
-from provenance.audit.keys import LogSigner, LogVerifier
 from provenance.audit.merkle import Node, check_consistency
 from provenance.audit.note import open_note, sign_note
+from provenance.audit.signers import LogSigner, LogVerifier
 from provenance.audit.tree import NodeSource, Tree
 
 
@@ -130,9 +130,7 @@ class AuditLog:
             if earlier.origin != self.origin:
                 raise ForkError(f"the last checkpoint is of the log {earlier.origin}, not {self.origin}")
             if earlier.size > current.size:
-                raise ForkError(
-                    f"the log shrank from {earlier.size} to {current.size} leaves; restore the rest"
-                )
+                raise ForkError(f"the log shrank from {earlier.size} to {current.size} leaves; restore the rest")
             proof = self.tree.consistency(earlier.size, current.size)
             check_consistency(earlier.size, current.size, earlier.root, current.root, proof)
         except (NoteError, ProofError, TreeError) as error:

@@ -113,9 +113,7 @@ def check_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], 
         raise ProofError(f"the inclusion proof of leaf {index} does not lead to the root")
 
 
-def check_consistency(
-    old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
-) -> None:
+def check_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> None:
     """Raise ProofError unless the new tree begins with all leaves of the old one (RFC 9162, 2.1.4.2).
 
     Every tree extends the empty one; that and a tree against itself take an empty proof.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from provenance.audit.checkpoint import Checkpoint
 from provenance.audit.encoding import from_base64, from_decimal, to_base64
 from provenance.audit.errors import ProofError
-from provenance.audit.keys import LogVerifier
 from provenance.audit.log import open_checkpoint
 from provenance.audit.merkle import HASH_SIZE, check_inclusion, leaf_hash
+from provenance.audit.signers import LogVerifier
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MEDIA_TYPE = "text/plain; charset=utf-8"

@@ -37,7 +37,10 @@ def _out(asset: Asset) -> AssetOut:
     "",
     status_code=201,
     openapi_extra={
-        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
     },
 )
 async def upload(request: Request, response: Response, server: Server, caller: ApiCaller) -> AssetOut:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from pipeline.decode import decode_picture
-from pipeline.picture import Picture
 from sqlalchemy.orm import Session
 
+from pipeline.decode import decode_picture
+from pipeline.picture import Picture
 from service.assembly import Assent
 from service.assets.tables import Asset
 from service.audit.events import EventKind

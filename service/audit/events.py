@@ -148,8 +148,7 @@ SCHEMAS: dict[EventKind, Schema] = {
     EventKind.JOB_RENDERED: _schema("job", "models_digest model_version milliseconds attempt"),
     EventKind.JOB_SEALED: _schema(
         "job",
-        "output_digest manifest_digest receipt_digest policy_version models_digest "
-        "media_type size grant subject",
+        "output_digest manifest_digest receipt_digest policy_version models_digest media_type size grant subject",
     ),
     EventKind.JOB_RELEASED: _schema("job", "output_digest sealed_event"),
     EventKind.JOB_REFUSED: _schema("job", "stage outcome code review state_before " + _JUDGED),

@@ -67,9 +67,7 @@ def events_of_job(session: Session, tenant_id: str, job_id: str) -> list[AuditEv
     return list(session.scalars(query.order_by(AuditEvent.at, AuditEvent.id)))
 
 
-def read_payload(
-    session: Session, vault: Vault, event: AuditEvent
-) -> dict[str, Any] | Literal["erased"] | None:
+def read_payload(session: Session, vault: Vault, event: AuditEvent) -> dict[str, Any] | Literal["erased"] | None:
     """Return an event's payload, 'erased' after the erasure of its owner, None where it has none.
 
     Raises VaultError or PayloadDamagedError where the stored bytes are not what the leaf commits to.

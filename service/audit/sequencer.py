@@ -62,26 +62,24 @@ def _sequence_batch(database: Database, batch: int) -> int:
 class Sequencer:
     """Sequences and signs, in the background (`start`, `stop`) and at once (`sequence`, `checkpoint`).
 
-    `alarm` is called with a sentence when the log turns out to be damaged; from then on nothing is signed.
+    A checkpoint is signed every `interval_s`, and the queue looked at every `poll_s`. `alarm` is called with
+    a sentence when the log contradicts what was signed before; nothing is signed while it does.
     """
 
     def __init__(
         self,
         database: Database,
         keys: LogKeys,
-        origin: str,
         *,
-        checkpoint_seconds: float = 5.0,
-        poll_seconds: float = 0.5,
+        interval_s: float = 5.0,
+        poll_s: float = 0.5,
         alarm: Callable[[str], None] | None = None,
     ) -> None:
         self.problem: str | None = None
         self._database = database
         self._keys = keys
-        self._signers = keys.signers(origin)
-        self._origin = origin
-        self._checkpoint_seconds = checkpoint_seconds
-        self._poll_seconds = poll_seconds
+        self._interval_s = interval_s
+        self._poll_s = poll_s
         self._alarm = alarm
         self._stopping = False
         self._wake = threading.Event()
@@ -99,9 +97,8 @@ class Sequencer:
         sequence_now(self._database)
         try:
             with _alone(self._database) as session:
-                log = AuditLog(
-                    SqlAuditStore(session), self._origin, self._signers, memory=self._keys.memory()
-                )
+                store, keys = SqlAuditStore(session), self._keys
+                log = AuditLog(store, keys.origin, keys.signers, memory=keys.memory)
                 return log.checkpoint()
         except ForkError as error:
             self.raise_alarm(str(error))
@@ -140,7 +137,7 @@ class Sequencer:
             try:
                 self.sequence()
                 if last_round or time.monotonic() >= due:
-                    due = time.monotonic() + self._checkpoint_seconds
+                    due = time.monotonic() + self._interval_s
                     self.checkpoint()
             except ForkError:
                 pass  # the alarm was raised; events still get their places, but nothing is signed
@@ -149,4 +146,4 @@ class Sequencer:
                 _log.exception("audit_sequencing_failed")
             if last_round:
                 return
-            self._wake.wait(self._poll_seconds)
+            self._wake.wait(self._poll_s)

@@ -61,9 +61,7 @@ class SqlAuditStore:
 
     def add_checkpoint(self, checkpoint: Checkpoint, note: str) -> None:
         """Insert a signed checkpoint."""
-        self._session.add(
-            AuditCheckpoint(size=checkpoint.size, root=checkpoint.root, note=note, signed_at=now())
-        )
+        self._session.add(AuditCheckpoint(size=checkpoint.size, root=checkpoint.root, note=note, signed_at=now()))
 
     def _level(self, level: int, positions: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         if level == 0:

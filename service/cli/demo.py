@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 
-
 def demo(
     source: Annotated[
-        Path | None, typer.Option(help="A photo of the person whose face is put on.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(help="A photo of the person whose face is put on.", exists=True, dir_okay=False),
     ] = None,
     target: Annotated[
         Path | None, typer.Option(help="The picture whose face is replaced.", exists=True, dir_okay=False)

@@ -6,9 +6,9 @@ import sys
 from typing import Annotated
 
 import typer
-from pipeline.errors import PipelineError
 from rich.console import Console
 
+from pipeline.errors import PipelineError
 from service.cli import accounts, audit, demo, models, verify
 from service.cli.context import SettingsError, open_settings
 from service.platform.logs import configure_logs
@@ -52,7 +52,9 @@ def serve(
     database.close()
     app = create_app(settings)
     app.state.assent.vision.warm_up()
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+    )
 
 
 def main() -> None:
@@ -61,5 +63,7 @@ def main() -> None:
         app()
     except (Problem, PipelineError, SettingsError) as error:
         hint = getattr(error, "hint", "")
-        Console(stderr=True, highlight=False).print(f"[red]assent:[/] {error}" + (f"\n  {hint}" if hint else ""))
+        Console(stderr=True, highlight=False).print(
+            f"[red]assent:[/] {error}" + (f"\n  {hint}" if hint else "")
+        )
         sys.exit(1)

@@ -89,7 +89,9 @@ def _usable_session(session: Session, tenant_id: str, session_id: str, at: datet
         hint = "Let the person take a new liveness session."
         raise Problem(409, "liveness_not_passed", "The liveness session has not been passed.", hint=hint)
     if liveness.used_by_grant is not None:
-        raise Problem(409, "liveness_used", "A liveness session is good for one grant, and this one was used.")
+        raise Problem(
+            409, "liveness_used", "A liveness session is good for one grant, and this one was used."
+        )
     if at - liveness.finished_at > _FRESH:
         raise Problem(409, "liveness_stale", "The liveness session was passed too long ago.")
     return liveness
@@ -144,7 +146,9 @@ def load_template(server: Assent, session: Session, grant: Grant) -> NDArray[np.
     """The grant's embedding, float32 (d,); None once the subject was erased."""
     owner = KeyOwner("subject", grant.subject_id)
     try:
-        return np.frombuffer(server.vault.decrypt(session, owner, grant.template, b"grant_template"), np.float32)
+        return np.frombuffer(
+            server.vault.decrypt(session, owner, grant.template, b"grant_template"), np.float32
+        )
     except KeyDestroyed:
         return None
 
@@ -156,11 +160,11 @@ def obstacle(session: Session, tenant_id: str, grant_id: str | None, purpose: st
     """
     grant = session.get(Grant, grant_id, populate_existing=True) if grant_id else None
     if grant is None or grant.tenant_id != tenant_id:
-        return "consent.missing"
+        return "consent_missing"
     if grant.withdrawn_at is not None:
-        return "consent.withdrawn"
+        return "consent_withdrawn"
     if grant.expires_at <= now():
-        return "consent.expired"
+        return "consent_expired"
     if purpose not in grant.purposes:
-        return "consent.purpose"
+        return "consent_purpose"
     return None

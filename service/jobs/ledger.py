@@ -41,7 +41,14 @@ _NEXT: dict[State, tuple[State, ...]] = {
     State.RENDERING: (State.SEALING, State.IN_REVIEW, State.REFUSED, State.FAILED)
     + (State.CANCELLED, State.WITHDRAWN),
     # Back to rendering: the pictures of a crashed worker were only in its memory.
-    State.SEALING: (State.DONE, State.RENDERING, State.REFUSED, State.FAILED, State.CANCELLED, State.WITHDRAWN),
+    State.SEALING: (
+        State.DONE,
+        State.RENDERING,
+        State.REFUSED,
+        State.FAILED,
+        State.CANCELLED,
+        State.WITHDRAWN,
+    ),
     State.IN_REVIEW: (State.RENDERING, State.REFUSED, State.CANCELLED, State.WITHDRAWN),
     State.DONE: (State.WITHDRAWN,),
     State.REFUSED: (),
@@ -111,4 +118,6 @@ def _expect_one(session: Session, statement: Any, job_id: str) -> None:
 def release_lease(session: Session, job_id: str, worker: str) -> None:
     """Give the job back, so that another worker need not wait for the lease to run out."""
     mine = update(Job).where(Job.id == job_id, Job.lease_owner == worker)
-    session.execute(mine.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))
+    session.execute(
+        mine.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False)
+    )

@@ -23,6 +23,9 @@ from service.platform.ids import new_id, new_watermark_id
 from service.platform.problems import Problem, not_found
 
 
+OutputType = Literal["image/jpeg", "image/png", "image/webp"]
+
+
 class TargetBasis(BaseModel):
     """Why the footage of the target people may be changed. It is logged word for word."""
 
@@ -30,7 +33,9 @@ class TargetBasis(BaseModel):
 
     kind: Literal["rights_declaration"] = "rights_declaration"
     declared_by: str = Field(min_length=1, max_length=200, examples=["Example Film GmbH, legal department"])
-    statement: str = Field(min_length=10, max_length=5_000, examples=["The actor's contract of 2026-01-15, clause 7."])
+    statement: str = Field(
+        min_length=10, max_length=5_000, examples=["The actor's contract of 2026-01-15, clause 7."]
+    )
     document_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
 
 
@@ -42,12 +47,17 @@ class JobIn(BaseModel):
     source_assets: list[str] = Field(min_length=1, max_length=8)
     target_asset: str
     target_face: int | None = Field(
-        None, ge=0, le=99, description="Which face of the target, counted from the left; needed where it has several."
+        None,
+        ge=0,
+        le=99,
+        description="Which face of the target, counted from the largest; needed where it has several.",
     )
-    grant: str | None = Field(None, description="Without a grant the job is refused, and the refusal is logged.")
+    grant: str | None = Field(
+        None, description="Without a grant the job is refused, and the refusal is logged."
+    )
     purpose: Purpose
     target_basis: TargetBasis
-    output_type: Literal["image/jpeg", "image/png", "image/webp"] = "image/jpeg"
+    output_type: OutputType | None = Field(None, description="The target's own type where it is left out.")
 
 
 def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | None) -> tuple[Job, bool]:
@@ -61,12 +71,15 @@ def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | N
             if earlier is not None:
                 if earlier.request_sha256 != digest:
                     detail = "This Idempotency-Key was used for a different request."
-                    raise Problem(422, "idempotency_key_reused", detail, hint="Use a new key for a new request.")
+                    raise Problem(
+                        422, "idempotency_key_reused", detail, hint="Use a new key for a new request."
+                    )
                 return earlier, False
         _check_capacity(session, caller.tenant_id, server.settings.max_open_jobs)
-        for asset_id in (*body.source_assets, body.target_asset):
+        for asset_id in body.source_assets:
             find_asset(session, caller.tenant_id, asset_id)
-        job = _new_job(caller, body, digest, idempotency_key)
+        target = find_asset(session, caller.tenant_id, body.target_asset)
+        job = _new_job(caller, body, digest, idempotency_key, body.output_type or output_type_for(target.media_type))
         session.add(job)
         record(
             session,
@@ -82,17 +95,28 @@ def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | N
 
 
 def _earlier(session: Session, tenant_id: str, idempotency_key: str) -> Job | None:
-    return session.scalar(select(Job).where(Job.tenant_id == tenant_id, Job.idempotency_key == idempotency_key))
+    return session.scalar(
+        select(Job).where(Job.tenant_id == tenant_id, Job.idempotency_key == idempotency_key)
+    )
 
 
 def _check_capacity(session: Session, tenant_id: str, limit: int) -> None:
     unfinished = select(func.count()).where(Job.tenant_id == tenant_id, Job.state.in_(UNFINISHED))
     if (session.scalar(unfinished) or 0) >= limit:
         detail = f"There are already {limit} unfinished jobs."
-        raise Problem(429, "too_many_jobs", detail, hint="Wait for some to end.", headers={"Retry-After": "10"})
+        raise Problem(
+            429, "too_many_jobs", detail, hint="Wait for some to end.", headers={"Retry-After": "10"}
+        )
 
 
-def _new_job(caller: Caller, body: JobIn, digest: str, idempotency_key: str | None) -> Job:
+def output_type_for(media_type: str) -> OutputType:
+    """The type of the output for a target of this type: the same where we write it, else PNG, which loses nothing."""
+    return media_type if media_type in ("image/jpeg", "image/png", "image/webp") else "image/png"
+
+
+def _new_job(
+    caller: Caller, body: JobIn, digest: str, idempotency_key: str | None, output_type: OutputType
+) -> Job:
     at = now()
     return Job(
         id=new_id("job"),
@@ -104,7 +128,7 @@ def _new_job(caller: Caller, body: JobIn, digest: str, idempotency_key: str | No
         source_asset_ids=body.source_assets,
         target_face=body.target_face,
         target_basis=body.target_basis.model_dump(),
-        output_type=body.output_type,
+        output_type=output_type,
         idempotency_key=idempotency_key,
         request_sha256=digest,
         watermark_id=new_watermark_id(),

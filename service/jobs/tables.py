@@ -43,14 +43,14 @@ class Job(Base):
 
 
 class Judgement(Base):
-    """Findings and the verdict on them, at one stage (`input` or `output`). Append-only: the newest one counts."""
+    """What was found (`record`, a `safety.desk.Record` as JSON) and the verdict on it, at one stage (`input` or `output`). Append-only: the newest one counts."""
 
     __tablename__ = "judgements"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
     stage: Mapped[str]
-    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    record: Mapped[dict[str, Any]]
     verdict: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
 

@@ -24,7 +24,11 @@ def take_down(server: Assent, session: Session, job: Job, actor: str) -> None:
     record(session, EventKind.JOB_WITHDRAWN, tenant_id=job.tenant_id, actor=actor, refs=refs)
 
 
-_WITHDRAWN = {"code": "consent.withdrawn", "message": "The consent for this use was withdrawn.", "subject": "grant"}
+_WITHDRAWN = {
+    "code": "consent_withdrawn",
+    "message": "The consent for this use was withdrawn.",
+    "subject": "grant",
+}
 
 
 def cancel(server: Assent, session: Session, job: Job, actor: str) -> None:

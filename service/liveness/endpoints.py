@@ -70,13 +70,18 @@ def open_(body: LivenessIn, response: Response, server: Server, caller: ApiCalle
     "/{session_id}/frames/{sequence}",
     status_code=204,
     openapi_extra={
-        "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+        "requestBody": {
+            "required": True,
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
     },
 )
 async def put_frame(
     session_id: str,
     sequence: Annotated[int, Path(ge=0, lt=5000)],
-    t: Annotated[float, Query(ge=0, le=600, description="When the frame was captured, seconds since the first.")],
+    t: Annotated[
+        float, Query(ge=0, le=600, description="When the frame was captured, seconds since the first.")
+    ],
     request: Request,
     server: Server,
     credentials: Bearer,

@@ -11,8 +11,9 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pipeline.errors import PipelineError
 from starlette.exceptions import HTTPException
+
+from pipeline.errors import PipelineError
 
 _TYPE = "urn:assent:problem:"
 _MEDIA_TYPE = "application/problem+json"

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.assembly import Assent
 from service.audit.events import EventKind
 from service.audit.recorder import record
 from service.consents.grants import obstacle
-from service.jobs.ledger import State, move
+from service.jobs.ledger import LostRace, State, move
 from service.jobs.submission import find_job
 from service.jobs.tables import Job, Judgement, Review
 from service.platform.database import now
@@ -22,7 +22,8 @@ from service.platform.problems import Problem
 from service.tenants.tables import Reviewer
 
 Decision = Literal["approve", "refuse"]
-_REFUSED = {"code": "review.refused", "message": "A reviewer refused the request.", "subject": "job"}
+_REFUSED = {"code": "refused_by_reviewer", "message": "A reviewer refused the request.", "subject": "job"}
+_NO_CONSENT = "The consent did not stand any more when the case was decided."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +44,62 @@ class Case:
         return self.judgement.verdict
 
 
-def queue(session: Session, tenant_id: str) -> list[Case]:
+def queue(session: Session, tenant_id: str, limit: int = 100) -> list[Case]:
     """The tenant's open cases, longest waiting first."""
-    jobs = select(Job).where(Job.tenant_id == tenant_id, Job.state == State.IN_REVIEW).order_by(Job.updated_at)
-    return [open_case(session, tenant_id, job.id) for job in session.scalars(jobs)]
+    newest = select(Judgement.job_id, func.max(Judgement.id).label("id")).group_by(Judgement.job_id).subquery()
+    query = (
+        select(Job, Judgement)
+        .join(newest, newest.c.job_id == Job.id)
+        .join(Judgement, Judgement.id == newest.c.id)
+        .where(Job.tenant_id == tenant_id, Job.state == State.IN_REVIEW)
+        .order_by(Job.updated_at, Job.id)
+        .limit(limit)
+    )
+    return [Case(job, judgement) for job, judgement in session.execute(query)]
+
+
+def waiting(session: Session, tenant_id: str) -> int:
+    """How many of the tenant's cases are open."""
+    query = select(func.count()).where(Job.tenant_id == tenant_id, Job.state == State.IN_REVIEW)
+    return session.scalar(query) or 0
 
 
 def open_case(session: Session, tenant_id: str, job_id: str) -> Case:
     """One open case; 404 for others', 409 when it is decided already."""
     job = find_job(session, tenant_id, job_id)
     if job.state != State.IN_REVIEW:
-        raise Problem(409, "case_decided", f"The job is {job.state}; there is nothing to decide.")
+        raise _decided(f"The job is {job.state.replace('_', ' ')}; there is nothing to decide.")
     newest = select(Judgement).where(Judgement.job_id == job.id).order_by(Judgement.id.desc()).limit(1)
     return Case(job, session.scalars(newest).one())
 
 
 def decide(
-    server: Assent, session: Session, reviewer: Reviewer, job_id: str, decision: Decision, note: str
+    server: Assent,
+    session: Session,
+    reviewer: Reviewer,
+    job_id: str,
+    decision: Decision,
+    *,
+    note: str,
+    judgement_id: int | None = None,
 ) -> State:
-    """Write the decision and let the job go on or end. Consent that fell away meanwhile ends it as withdrawn."""
+    """Write the decision and let the job go on or end. An approval without consent that stands ends it as refused.
+
+    `judgement_id` is what the reviewer had before them: 409 when another has taken its place since. Of two reviewers
+    who decide at once, the second gets 409.
+    """
     case = open_case(session, reviewer.tenant_id, job_id)
+    if judgement_id is not None and judgement_id != case.judgement.id:
+        raise _decided("The case has changed since you opened it.")
     job = case.job
+    reason = _reason_against(session, job, decision)
+    after = State.RENDERING if reason is None else State.REFUSED
+    # Before the review is added: whoever loses the race must not have written anything.
+    try:
+        changed = {"attempts": 0} if reason is None else {"reasons": [*job.reasons, reason]}
+        move(session, job.id, State.IN_REVIEW, after, **changed)
+    except LostRace:
+        raise _decided("Somebody else has just decided this case.") from None
     review = Review(
         id=new_id("rev"),
         job_id=job.id,
@@ -74,26 +110,38 @@ def decide(
         created_at=now(),
     )
     session.add(review)
-    if decision == "approve" and obstacle(session, job.tenant_id, job.grant_id, job.purpose) is None:
-        after = State.RENDERING
-        move(session, job.id, State.IN_REVIEW, after, attempts=0)
-    else:
-        after = State.REFUSED
-        move(session, job.id, State.IN_REVIEW, after, reasons=[*job.reasons, _REFUSED])
-    record(
-        session,
-        EventKind.REVIEW_DECIDED,
-        tenant_id=job.tenant_id,
-        actor=reviewer.id,
-        refs={"job": job.id, "review": review.id, "stage": review.stage, "decision": decision},
-        payload={"note": note},
-        key_owner=server.tenant_key(job.tenant_id),
-    )
+    _record_decision(server, session, job, review)
+    if reason is not None:
+        _record_refusal(session, job, review, reason["code"])
     server.wake_workers()
     return after
 
 
-def approved_stages(session: Session, job_id: str) -> frozenset[str]:
-    """The stages of a job that a person approved."""
-    approved = select(Review.stage).where(Review.job_id == job_id, Review.decision == "approve")
-    return frozenset(session.scalars(approved))
+def _reason_against(session: Session, job: Job, decision: Decision) -> dict[str, str] | None:
+    """Why the job ends here; None where it goes on."""
+    if decision == "refuse":
+        return _REFUSED
+    code = obstacle(session, job.tenant_id, job.grant_id, job.purpose)
+    return None if code is None else {"code": code, "message": _NO_CONSENT, "subject": "grant"}
+
+
+def _record_decision(server: Assent, session: Session, job: Job, review: Review) -> None:
+    record(
+        session,
+        EventKind.REVIEW_DECIDED,
+        tenant_id=job.tenant_id,
+        actor=review.reviewer_id,
+        refs={"job": job.id, "review": review.id, "stage": review.stage, "decision": review.decision},
+        payload={"note": review.note},
+        key_owner=server.tenant_key(job.tenant_id),
+    )
+
+
+def _record_refusal(session: Session, job: Job, review: Review, code: str) -> None:
+    refs = {"job": job.id, "review": review.id, "stage": review.stage, "code": code}
+    refs |= {"state_before": State.IN_REVIEW.value}
+    record(session, EventKind.JOB_REFUSED, tenant_id=job.tenant_id, actor=review.reviewer_id, refs=refs)
+
+
+def _decided(detail: str) -> Problem:
+    return Problem(409, "case_decided", detail)

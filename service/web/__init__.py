@@ -1,1 +1,1 @@
-"""Pages, templates and static files."""
+"""Server-rendered pages: templates, static files, forms, cookies, and errors that people can read."""

@@ -16,7 +16,12 @@ def test_the_dockerfile_has_no_lint():
 
 
 def test_the_compose_file_fits_the_compose_specification():
-    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yml"]
+    command = [
+        BIN / "check-jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        ROOT / "docker-compose.yml",
+    ]
     subprocess.run(command, check=True)
 
 

@@ -1,0 +1,138 @@
+"""Makes an identity out of photos: one texture in the flat layout and one shape, fused by how frontal each photo is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.faces import Face, Floats, Pixels
+from pipeline.mesh.colour import masked_blur
+from pipeline.mesh.geometry import Similarity, facing_camera, fit_similarity
+from pipeline.mesh.masks import Masks
+from pipeline.mesh.raster import evaluate, look_up, texel_centres, triangle_maps
+from pipeline.mesh.settings import MeshSettings
+from pipeline.mesh.skin import skin_likelihood
+from pipeline.mesh.topology import Topology
+
+CM_PER_LAYOUT = 22.0  # what the layout's unit is on a face, about
+HIDDEN, SHOWN = 0.2, 0.5  # cosines to the view: past 78 degrees a surface is not seen, within 60 it is seen well
+
+
+@dataclass(frozen=True, eq=False)
+class MeshIdentity:
+    """A person, as the mesh engine draws them.
+
+    `textures` are uint8 BGR pictures of the flat layout, each half the size of the one before; `shape` float32 (468, 3)
+    centimetres; `small` float32 (n, n, 3) the texture for colour measurements, `valid` float32 (n, n) 0..1 where it
+    shows the person's own skin.
+    """
+
+    textures: tuple[Pixels, ...]
+    shape: Floats
+    small: Floats
+    valid: Floats
+
+    def texture(self, pixels_per_cm: float) -> Pixels:
+        """The texture that fits a face drawn at this size: at least one texel a pixel, fewer than two."""
+        finest = self.textures[0].shape[0] / CM_PER_LAYOUT / max(pixels_per_cm, 1e-3)
+        level = int(np.clip(np.floor(np.log2(max(finest, 1e-6)) + 0.2), 0, len(self.textures) - 1))
+        return self.textures[level]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """One photo in the flat layout: texture float32, how well each texel is seen (0..1), shape, overall frontalness."""
+
+    texture: Floats
+    seen: Floats
+    shape: Floats
+    frontal: float
+
+
+def enrol(
+    photos: Sequence[tuple[Pixels, Face]], topology: Topology, masks: Masks, settings: MeshSettings
+) -> MeshIdentity:
+    """Build the identity of the one person that all photos show."""
+    views = sorted((_view(*photo, topology, masks, settings) for photo in photos), key=lambda view: -view.frontal)
+    texture, seen = _fuse(views)
+    texture = _mirror_fill(texture, seen, topology)
+    weights = np.array([view.frontal**2 for view in views], np.float32)
+    shape = np.tensordot(weights / weights.sum(), np.stack([view.shape for view in views]), axes=1)
+    textures = [np.clip(np.round(texture), 0, 255).astype(np.uint8)]
+    while textures[-1].shape[0] > settings.small_side:
+        half = textures[-1].shape[0] // 2
+        textures.append(cv2.resize(textures[-1], (half, half), interpolation=cv2.INTER_AREA))
+    small = _small(textures[0], settings)
+    return MeshIdentity(tuple(textures), shape.astype(np.float32), small, skin_likelihood(small, masks))
+
+
+def flatten(pixels: Pixels, mesh: Floats, pose: Similarity, topology: Topology, side: int) -> Pixels:
+    """Sample a face into the flat layout, uint8 (side, side, 3); smoothed first where the photo is the finer one."""
+    centres = texel_centres(side)
+    maps = triangle_maps(topology.uv * side, np.ascontiguousarray(mesh[:, :2]), topology.triangles)
+    where = evaluate(topology.texels(side), maps, centres, centres, -1e4)
+    photo_per_texel = CM_PER_LAYOUT * pose.scale / side
+    fine = cv2.GaussianBlur(pixels, (0, 0), 0.3 * photo_per_texel) if photo_per_texel > 1.5 else pixels
+    return look_up(fine, where, cv2.INTER_CUBIC).astype(np.uint8)
+
+
+def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings: MeshSettings) -> _View:
+    side = settings.texture_side
+    pose = fit_similarity(topology.shape, face.mesh, topology.stiffness)
+    texture = flatten(pixels, face.mesh, pose, topology, side)
+    shown = np.clip((facing_camera(face.mesh, topology) - HIDDEN) / (SHOWN - HIDDEN), 0, 1)
+    numbers = topology.texels(side)
+    seen = np.where(numbers >= 0, shown[topology.triangles].mean(axis=1)[numbers], 0).astype(np.float32)
+    skin = cv2.resize(skin_likelihood(_small(texture, settings), masks), (side, side))
+    seen = cv2.GaussianBlur(seen * skin, (0, 0), side / 80)
+    frontal = max(abs(float(pose.rotation[2, 2])), 0.05)
+    return _View(texture.astype(np.float32), seen, pose.to_model(face.mesh), frontal)
+
+
+def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats]:
+    """One texture float32 and how well it is seen. Every texel comes mostly from the photo that sees it best.
+
+    The photos are brought to the light of the first, the most frontal one.
+    """
+    first = views[0]
+    if len(views) == 1:
+        return first.texture, first.seen
+    textures, weights = [first.texture], [_best_first(first)]
+    for view in views[1:]:
+        textures.append(view.texture * _relight(first.texture, view.texture, first.seen * view.seen))
+        weights.append(_best_first(view))
+    total = sum(weights)
+    fused = sum(t * w[..., None] for t, w in zip(textures, weights, strict=True)) / total[..., None]
+    return np.asarray(fused, np.float32), np.max([view.seen for view in views], axis=0)
+
+
+def _best_first(view: _View) -> Floats:
+    """Fusion weights; the high power keeps two slightly different photos from ghosting."""
+    return np.asarray((view.seen * view.frontal) ** 8 + 1e-6, dtype=np.float32)
+
+
+def _relight(reference: Floats, picture: Floats, common: Floats) -> Floats:
+    """The smooth gain that brings a picture to the reference's light, measured where both are seen."""
+    both = (common > 0.3).astype(np.float32)
+    if both.mean() < 0.01:
+        return np.ones_like(reference)
+    sigma = reference.shape[0] / 12
+    gain = (masked_blur(reference, both, sigma) + 4) / (masked_blur(picture, both, sigma) + 4)
+    return np.asarray(np.clip(gain, 0.6, 1.6), dtype=np.float32)
+
+
+def _mirror_fill(texture: Floats, seen: Floats, topology: Topology) -> Floats:
+    """Fill what no photo shows (turned away, or under hair) from the other half of the face, in this half's light."""
+    flipped, flipped_seen = (np.ascontiguousarray(a[:, ::-1]) for a in (texture, seen))
+    gain = _relight(texture, flipped, seen * flipped_seen * (topology.texels(seen.shape[0]) >= 0))
+    own = seen * (1 + 1e-3) / (seen + (1 - seen) * flipped_seen + 1e-3)
+    own = np.where(flipped_seen < seen, 1, own)[..., None]
+    return np.asarray(texture * own + flipped * gain * (1 - own), dtype=np.float32)
+
+
+def _small(texture: Pixels, settings: MeshSettings) -> Floats:
+    size = (settings.small_side, settings.small_side)
+    return cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.float32)

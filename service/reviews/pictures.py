@@ -1,0 +1,114 @@
+"""Pictures as reviewers see them: blurred and grey until they ask for more, and every look is in the audit log.
+
+The permission to see a sharp picture is the audit event itself: without a fresh `asset.revealed` of this reviewer there
+is nothing sharp to fetch.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Literal
+
+import cv2
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline.decode import decode_picture
+from pipeline.encode import encode_picture
+from pipeline.faces import Pixels
+from service.assets.library import find_asset, load_bytes
+from service.assets.tables import Asset
+from service.audit.events import EventKind
+from service.audit.recorder import record
+from service.audit.tables import AuditEvent
+from service.jobs.tables import Job
+from service.platform.database import now
+from service.platform.problems import Problem, not_found
+from service.reviews.cases import open_case
+from service.reviews.desk import Desk
+
+View = Literal["blurred", "sharp"]
+
+SHARP_FOR = timedelta(seconds=60)
+
+# People recognise familiar faces from about 7 x 10 pixels (Harmon and Julesz 1973; Sinha et al. 2006, result 1). A face
+# that fills half of the picture has about that here, without colour: the scene can be told, what happens in it hardly.
+_BLURRED_SIDE = 20
+_SHOWN_SIDE = 480
+_SHARP_SIDE = 1600
+_QUALITY = 88
+
+
+def see_picture(desk: Desk, job_id: str, asset_id: str, view: View) -> bytes:
+    """The picture of an open case as JPEG. It is logged first; a sharp one needs a fresh reveal by this reviewer."""
+    with desk.server.database.write() as session:
+        asset = _picture_of_case(session, desk, job_id, asset_id)
+        if view == "sharp" and asset_id not in sharp_pictures(session, desk, job_id):
+            detail = "The picture is covered again."
+            raise Problem(403, "not_revealed", detail, hint="Go back to the case and uncover it once more.")
+        refs = {"asset": asset.id, "job": job_id, "method": view}
+        record(session, EventKind.ASSET_VIEWED, tenant_id=desk.tenant_id, actor=desk.reviewer.id, refs=refs)
+        data = load_bytes(desk.server, session, asset.id)
+    # Decoded anew in the sandbox: what goes to a reviewer's browser are our own bytes, never the uploaded ones.
+    pixels = decode_picture(data, desk.server.picture_limits).pixels
+    shown = blur(pixels) if view == "blurred" else _shrink(pixels, _SHARP_SIDE)
+    return encode_picture(shown, media_type="image/jpeg", quality=_QUALITY)
+
+
+def reveal_picture(desk: Desk, job_id: str, asset_id: str) -> None:
+    """Log that the reviewer uncovers the picture; from then on they may fetch it sharp for `SHARP_FOR`."""
+    with desk.server.database.write() as session:
+        asset = _picture_of_case(session, desk, job_id, asset_id)
+        refs = {"asset": asset.id, "job": job_id}
+        record(session, EventKind.ASSET_REVEALED, tenant_id=desk.tenant_id, actor=desk.reviewer.id, refs=refs)
+
+
+def sharp_pictures(session: Session, desk: Desk, job_id: str) -> dict[str, datetime]:
+    """The pictures of the case that this reviewer has uncovered, with the time when they are covered again."""
+    query = select(AuditEvent).where(
+        AuditEvent.job_id == job_id,
+        AuditEvent.tenant_id == desk.tenant_id,
+        AuditEvent.kind == EventKind.ASSET_REVEALED.value,
+        AuditEvent.at > now() - SHARP_FOR,
+    )
+    sharp: dict[str, datetime] = {}
+    for event in session.scalars(query.order_by(AuditEvent.at)):
+        leaf = json.loads(event.leaf)
+        if leaf["actor"] == desk.reviewer.id:
+            sharp[leaf["refs"]["asset"]] = event.at + SHARP_FOR
+    return sharp
+
+
+def blur(pixels: Pixels) -> Pixels:
+    """Grey, and reduced to 20 blocks along the longer side before it is enlarged smoothly. BGR uint8 in and out."""
+    height, width = pixels.shape[:2]
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    coarse = cv2.resize(grey, _fitted(width, height, _BLURRED_SIDE), interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(coarse, _fitted(width, height, _SHOWN_SIDE), interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(smooth, cv2.COLOR_GRAY2BGR)
+
+
+def _shrink(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    if max(height, width) <= side:
+        return pixels
+    return cv2.resize(pixels, _fitted(width, height, side), interpolation=cv2.INTER_AREA)
+
+
+def _fitted(width: int, height: int, side: int) -> tuple[int, int]:
+    scale = side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _picture_of_case(session: Session, desk: Desk, job_id: str, asset_id: str) -> Asset:
+    """The asset, if it belongs to this open case; 404 otherwise."""
+    case = open_case(session, desk.tenant_id, job_id)
+    if asset_id not in picture_ids(case.job):
+        raise not_found("picture")
+    return find_asset(session, desk.tenant_id, asset_id)
+
+
+def picture_ids(job: Job) -> list[str]:
+    """The job's pictures: the sources in their order, then the target."""
+    return [*job.source_asset_ids, job.target_asset_id]
