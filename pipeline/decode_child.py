@@ -39,7 +39,7 @@ _UPRIGHT = {
 _SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
-class Refused(Exception):  # noqa: N818 - named like the error that the parent makes of it
+class Refused(Exception):
     """The picture is refused: `code`, `message`."""
 
 

@@ -29,7 +29,7 @@ _MOST_JSON: Final = 4096
 _IDLE: Final = 2
 
 
-class WorkerDied(Exception):  # noqa: N818
+class WorkerDied(Exception):
     """The process ended before it had answered. `fresh` says that this picture was its first."""
 
     def __init__(self, fresh: bool, status: int | None) -> None:
@@ -38,11 +38,11 @@ class WorkerDied(Exception):  # noqa: N818
         self.status = status
 
 
-class WorkerHung(Exception):  # noqa: N818
+class WorkerHung(Exception):
     """The process did not answer in time."""
 
 
-class BadAnswer(Exception):  # noqa: N818
+class BadAnswer(Exception):
     """The process answered something that is not an answer: it must be taken for hostile."""
 
 

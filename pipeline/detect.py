@@ -16,14 +16,15 @@ _SIDE = 192  # the network's input, px
 _GRID = 48  # anchors along each side; one anchor in each cell's middle
 _SMALL = 0.12  # where every face is below this share of a tile's side, the tiles may find more
 _LEAST_TILE = 144  # px; smaller tiles would only be blown up
+_COARSE_TILE = 2 * _SIDE  # a picture in which half a side is more than this has faces that the first look misses
 _MAX_FACES = 64
 
 
 class BlazeFaceDetector:
     """MediaPipe's full-range face detector.
 
-    The network sees 192 px. Where the whole picture shows no face, or only faces that are tiny in it, the
-    picture is looked at again in overlapping tiles of half its longer side and, if need be, of a quarter.
+    The network sees 192 px. A large picture is looked at again in overlapping tiles of half its longer side,
+    and one that shows no face, or only faces that are tiny in it, also in tiles of a quarter.
     """
 
     name = "blazeface"
@@ -39,14 +40,15 @@ class BlazeFaceDetector:
     def detect(self, pixels: Pixels) -> list[Detection]:
         """Return the faces in the picture, best score first, overlapping findings suppressed."""
         long_side = max(pixels.shape[:2])
-        found = self._look(pixels, 0, 0)
+        found = _distinct([], self._look(pixels, 0, 0))
         for parts in (2, 4):
             side = -(-long_side // parts)
-            if side < _LEAST_TILE or any(_size(d) > _SMALL * side for d in found):
+            enough = any(_size(finding) > _SMALL * side for finding in found)
+            if side < _LEAST_TILE or (enough and not (parts == 2 and side > _COARSE_TILE)):
                 break
-            for x, y in _tiles(pixels.shape[1], pixels.shape[0], side):
-                found += self._look(pixels[y : y + side, x : x + side], x, y)
-        return _distinct(found)[:_MAX_FACES]
+            closer = [self._look(pixels[y : y + side, x : x + side], x, y) for x, y in _tiles(pixels, side)]
+            found = _distinct(found, [finding for findings in closer for finding in findings])
+        return sorted(found, key=lambda finding: -finding.score)[:_MAX_FACES]
 
     def _look(self, pixels: Pixels, x: int, y: int) -> list[Detection]:
         """Run the network once on a part of the picture whose top-left pixel is (x, y)."""
@@ -75,8 +77,9 @@ class BlazeFaceDetector:
         return Detection(score, box.astype(np.float32), keypoints.astype(np.float32))
 
 
-def _tiles(width: int, height: int, side: int) -> Iterator[tuple[int, int]]:
+def _tiles(pixels: Pixels, side: int) -> Iterator[tuple[int, int]]:
     """Top-left corners of tiles that cover the picture and overlap by at least a quarter."""
+    height, width = pixels.shape[:2]
     for y in _starts(height, side):
         for x in _starts(width, side):
             yield x, y
@@ -93,10 +96,10 @@ def _size(detection: Detection) -> float:
     return float((detection.box[2:] - detection.box[:2]).max())
 
 
-def _distinct(found: list[Detection]) -> list[Detection]:
-    """Keep the best of each group of overlapping findings, best first."""
-    kept: list[Detection] = []
-    for candidate in sorted(found, key=lambda d: -d.score):
+def _distinct(known: list[Detection], more: list[Detection]) -> list[Detection]:
+    """Add to what is known the best of each new group: a tile may show a part of a face that is known already."""
+    kept = list(known)
+    for candidate in sorted(more, key=lambda finding: -finding.score):
         if all(_overlap(candidate.box, other.box) <= 0.3 for other in kept):
             kept.append(candidate)
     return kept

@@ -74,7 +74,7 @@ class SafetyDesk:
         *,
         time_limit_s: float = 30.0,
     ) -> SafetyDesk:
-        """The desk with every gate that ships, under the shipped policy unless another one is given."""
+        """Make the desk with every gate that ships, under the shipped policy unless another one is given."""
         embedder = dict.fromkeys((engine.embedder.name,), ",".join(engine.embedder.digests))
         gates: list[Gate] = [
             NsfwGate(runtime, store),
@@ -98,21 +98,18 @@ class SafetyDesk:
         `template` is the grant's embedding, float32 (128,); without it the verdict is a refusal. `target_face` counts
         the target's faces from the largest; it may be left out where there is only one.
         """
-        pictures = [(f"source:{number}", pixels) for number, pixels in enumerate(sources)] or [
-            ("source:0", None)
-        ]
         evidence = [
-            replace(self._look(subject, pixels), template=template)
-            for subject, pixels in pictures
-            if pixels is not None
+            replace(self._look(f"source:{number}", pixels), template=template) for number, pixels in enumerate(sources)
         ]
-        evidence.append(replace(self._look("target", target, chosen=target_face)))
-        return self._judge(evidence, [subject for subject, _ in pictures] + ["target"])
+        evidence.append(self._look("target", target, chosen=target_face))
+        # Without any source photo the first one is missed, which the policy does not let pass.
+        subjects = ["source:0", *(item.subject for item in evidence if item.subject != "source:0")]
+        return self._judge(evidence, subjects)
 
     def check_output(
         self, output: Pixels, *, template: Floats | None, target: Pixels, replaced: Face | None
     ) -> Inspection:
-        """Judge a rendered picture. `target` is the untouched picture and `replaced` the face in it that was replaced."""
+        """Judge a rendered picture; `target` is the untouched picture and `replaced` the face that gave way in it."""
         evidence = self._look("output", output)
         original: Floats | None = None
         if replaced is not None:
@@ -142,7 +139,7 @@ class SafetyDesk:
 
 
 def _at_same_place(faces: Sequence[Face], wanted: Face) -> int:
-    """Return the index of the face whose middle is nearest to the wanted one's, or -1 where none is within half a width."""
+    """Return the index of the face nearest to where the wanted one is; -1 where none is within half a width."""
     middle = wanted.mesh[:, :2].mean(axis=0)
     gaps = [float(np.linalg.norm(face.mesh[:, :2].mean(axis=0) - middle)) for face in faces]
     best = min(range(len(gaps)), key=gaps.__getitem__, default=-1)

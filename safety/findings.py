@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,9 +11,7 @@ Status = Literal["measured", "unavailable"]
 Box = tuple[float, float, float, float]
 
 _TEXT_FIELDS: Final = ("gate", "subject", "name", "note")
-_FIELDS: Final = frozenset(
-    ("gate", "subject", "name", "status", "score", "region", "model", "milliseconds", "note")
-)
+_FIELDS: Final = frozenset(("gate", "subject", "name", "status", "score", "region", "model", "milliseconds", "note"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ def measured(
     name: str,
     score: float,
     *,
-    region: Sequence[float] | None = None,
+    region: Iterable[float] | None = None,
     model: str | None = None,
     milliseconds: float = 0.0,
     note: str = "",

@@ -8,6 +8,7 @@ a score in one direction only, and no finding may be used in both, so that more 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -113,9 +114,7 @@ class PolicyDocument(_Part):
         for rule in self.rules:
             for kind in rule.on:
                 if missing := set(rule.findings) - set(self.required[kind]):
-                    raise ValueError(
-                        f"rule {rule.code}: {', '.join(sorted(missing))} not required of a {kind}"
-                    )
+                    raise ValueError(f"rule {rule.code}: {', '.join(sorted(missing))} not required of a {kind}")
 
     def _every_finding_has_one_direction(self) -> None:
         upward = {name for rule in self.rules if rule.below is None for name in rule.findings}
@@ -200,10 +199,21 @@ def _shipped(name: str) -> Policy:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a doubled key is an error: the later one would silently replace the earlier."""
+    """YAML in which a doubled key is an error, since the later one would silently replace the earlier.
+
+    Only `true` and `false` are booleans, as in YAML 1.2: `on` is a key here.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML declares it this way
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if len({repr(key) for key in keys}) != len(keys):
             raise yaml.YAMLError(f"a key is given twice in line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))

@@ -1,4 +1,4 @@
-"""Runs gates side by side under a time limit. Whatever goes wrong becomes an `unavailable` finding; nothing is raised."""
+"""Runs gates side by side under a time limit. Whatever goes wrong becomes an `unavailable` finding."""
 
 from __future__ import annotations
 
@@ -88,8 +88,7 @@ class _Examination:
         return [
             finding
             for index, evidence in enumerate(self._evidence)
-            for finding in done.get(index)
-            or _missing(self.gate, evidence, _owed(self.gate, evidence), self._reason)
+            for finding in done.get(index) or _missing(self.gate, evidence, _owed(self.gate, evidence), self._reason)
         ]
 
     def _work(self) -> None:

@@ -60,9 +60,7 @@ class Verdict:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
         """Read what `to_json` wrote; raises KeyError, TypeError or ValueError where it is anything else."""
-        reasons = tuple(
-            Reason(**{**reason, "outcome": Outcome(reason["outcome"])}) for reason in value["reasons"]
-        )
+        reasons = tuple(Reason(**{**reason, "outcome": Outcome(reason["outcome"])}) for reason in value["reasons"])
         return cls(Outcome(value["outcome"]), reasons, value["policy_version"], value["policy_digest"])
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from service.assembly import Assent
 from service.assets.endpoints import router as assets
 from service.audit.endpoints import router as audit
+from service.audit.selfcheck import check_log
 from service.consents.endpoints import router as grants
 from service.health import router as health
 from service.jobs.endpoints import router as jobs
@@ -21,6 +22,7 @@ from service.platform.settings import Settings
 from service.reviews.endpoints import router as reviews
 from service.subjects.endpoints import router as subjects
 from service.verification.endpoints import router as verification
+from service.version import VERSION
 
 _log = structlog.get_logger(__name__)
 _DESCRIPTION = """
@@ -35,6 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        _check_audit_log(server)
         server.sequencer.start()
         workers = [Worker(server) for _ in range(settings.workers)]
         for worker in workers:
@@ -46,9 +49,18 @@ def create_app(settings: Settings) -> FastAPI:
         server.close()
         _log.info("server_stopped")
 
-    app = FastAPI(title="Assent", version="0.1.0", description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(title="Assent", version=VERSION, description=_DESCRIPTION, lifespan=lifespan)
     app.state.assent = server
     install_problem_handlers(app)
     for router in (subjects, liveness, grants, assets, jobs, verification, audit, health, reviews):
         app.include_router(router)
     return app
+
+
+def _check_audit_log(server: Assent) -> None:
+    """Recompute the log before anything is added to it; a damaged one raises the alarm, which stops every release."""
+    keys = server.log_keys
+    with server.database.read() as session:
+        check = check_log(session, keys.origin, keys.verifiers, keys.memory)
+    for problem in check.problems:
+        server.sequencer.raise_alarm(problem)

@@ -7,13 +7,13 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from provenance.seal import Sealer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.picture import PictureLimits
 from provenance.audit.keys import LogKeys
 from provenance.pki import DevelopmentPki, SigningIdentity
+from provenance.seal import Sealer
 from provenance.watermark import Watermarker
 from service.audit.sequencer import Sequencer
 from service.platform.blobs import EncryptedBlobs, FolderBlobs
@@ -43,9 +43,7 @@ class Assent:
         self.sealer = Sealer(self.watermarker, self.identity)
         self.log_keys = LogKeys.open(secrets / "audit", settings.audit_origin)
         self.sequencer = Sequencer(self.database, self.log_keys, interval_s=settings.checkpoint_seconds)
-        self.picture_limits = PictureLimits(
-            max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels
-        )
+        self.picture_limits = PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         self._work = threading.Condition()
 
     @cached_property

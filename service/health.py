@@ -26,11 +26,11 @@ def ready(server: Server, response: Response) -> dict[str, Any]:
     """The database answers, the models are loaded on the device that was asked for, and the audit log is sound."""
     with server.database.read() as session:
         session.execute(text("SELECT 1"))
-    alarm = server.sequencer.alarm
-    if alarm is not None:
+    damaged = server.sequencer.problem is not None
+    if damaged:
         response.status_code = 503
     return {
-        "status": "ok" if alarm is None else "audit_log_alarm",
+        "status": "audit_log_damaged" if damaged else "ok",
         "provider": server.vision.provider,
         "policy": server.vision.policy.version,
     }
@@ -42,10 +42,8 @@ def metrics(server: Server) -> Response:
     registry = CollectorRegistry()
     jobs = Gauge("assent_jobs", "Jobs by state.", ["state"], registry=registry)
     with server.database.read() as session:
-        counts: dict[str, int] = {
-            state: count
-            for state, count in session.execute(select(Job.state, func.count()).group_by(Job.state))
-        }
+        rows = session.execute(select(Job.state, func.count()).group_by(Job.state))
+        counts = {row[0]: row[1] for row in rows}
     for state in State:
         jobs.labels(state=state.value).set(counts.get(state.value, 0))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

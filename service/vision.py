@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+
 from pipeline.engine import FaceEngine
 from pipeline.enhance import DetailEnhancer
 from pipeline.mesh import MeshSwapper
@@ -12,7 +13,6 @@ from pipeline.models import ModelStore
 from pipeline.runtime import OnnxRuntime, check_installation
 from safety.desk import SafetyDesk
 from safety.policy import Policy
-
 from service.platform.settings import Settings
 
 

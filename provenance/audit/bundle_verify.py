@@ -51,7 +51,7 @@ MANIFEST_SHAPE = (
 )
 
 
-class Refused(Exception):  # noqa: N818 (this file is read by customers; the word is the plain one)
+class Refused(Exception):
     """The bundle does not prove what it claims."""
 
 

@@ -31,7 +31,7 @@ class IngredientUse:
 
 
 def manifest_definition(facts: ManifestFacts, uses: Sequence[IngredientUse], media_type: str) -> dict[str, Any]:
-    """Return the JSON definition that the C2PA engine signs; ingredients with kept credentials are added to it later."""
+    """Return the JSON definition that the engine signs; ingredients that keep their credentials are added later."""
     return {
         "claim_version": 2,
         "claim_generator_info": [

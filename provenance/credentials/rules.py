@@ -8,12 +8,40 @@ from typing import Any
 # C2PA 2.4, "Actions": every action that the specification defines under its own name.
 KNOWN_ACTIONS = frozenset(
     "c2pa." + name
-    for name in (
-        "addedText adjustedColor changedSpeed color_adjustments converted created cropped deleted drawing dubbed "
-        "edited edited.metadata enhanced filtered opened orientation placed printed published redacted removed "
-        "repackaged resized resized.proportional transcoded transcribed translated trimmed unknown watermarked "
-        "watermarked.bound watermarked.unbound"
-    ).split()
+    for name in [
+        "addedText",
+        "adjustedColor",
+        "changedSpeed",
+        "color_adjustments",
+        "converted",
+        "created",
+        "cropped",
+        "deleted",
+        "drawing",
+        "dubbed",
+        "edited",
+        "edited.metadata",
+        "enhanced",
+        "filtered",
+        "opened",
+        "orientation",
+        "placed",
+        "printed",
+        "published",
+        "redacted",
+        "removed",
+        "repackaged",
+        "resized",
+        "resized.proportional",
+        "transcoded",
+        "transcribed",
+        "translated",
+        "trimmed",
+        "unknown",
+        "watermarked",
+        "watermarked.bound",
+        "watermarked.unbound",
+    ]
 )
 # These say that we do not know its signer or that it is past its day, not that it was changed.
 BENIGN_FAILURES = frozenset(

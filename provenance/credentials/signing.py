@@ -15,6 +15,8 @@ from provenance.credentials.manifest import IngredientUse, ingredient_definition
 from provenance.credentials.reading import read
 from provenance.pki import SigningIdentity
 
+# Every embedded manifest store is a JUMBF box of this type and label; a file without it spares the engine a look.
+_MANIFEST_TYPE = b"c2pa"
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 
@@ -90,6 +92,8 @@ def _prepare(ingredient: Ingredient, identity: SigningIdentity) -> IngredientUse
     A target keeps them, so that its history goes on. A source never does, and neither does a target whose
     manifests hold thumbnails: those would carry the faces that this output must not show.
     """
+    if _MANIFEST_TYPE not in ingredient.data:
+        return IngredientUse(ingredient, "none", kept=False)
     report = read(ingredient.data, ingredient.media_type, identity.trust_pem)
     if report.state in {"none", "unreadable"}:
         return IngredientUse(ingredient, report.state, kept=False)

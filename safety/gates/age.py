@@ -43,7 +43,7 @@ class AgeGate:
         self._store = store
 
     def owes(self, kind: str) -> tuple[str, ...]:
-        """Sources and targets; an output shows the faces of both."""
+        """Examine sources and targets; an output shows the faces of both."""
         return ("age.lowest", "age.typical", "age.unclear") if kind in ("source", "target") else ()
 
     def examine(self, evidence: Evidence) -> Sequence[Finding]:

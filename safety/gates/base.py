@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from safety.evidence import Evidence
 from safety.findings import Finding, measured
 
 
-class GateUnavailable(Exception):  # noqa: N818 - a state that is reported, not a programming error
+class GateUnavailable(Exception):
     """A gate cannot measure this evidence; the text says why and lands in the findings."""
 
 
@@ -39,9 +39,7 @@ class Reporter:
         self._model = model
         self._start = time.perf_counter()
 
-    def found(
-        self, name: str, score: float, *, region: Sequence[float] | None = None, note: str = ""
-    ) -> Finding:
+    def found(self, name: str, score: float, *, region: Iterable[float] | None = None, note: str = "") -> Finding:
         """Return a measured finding; raises ValueError where the score is not finite."""
         return measured(
             self._gate,

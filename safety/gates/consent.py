@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from safety.evidence import Evidence, distance
@@ -21,7 +22,7 @@ class ConsentGate:
         self._model = model_note(**embedder_digests)
 
     def owes(self, kind: str) -> tuple[str, ...]:
-        """Sources only."""
+        """Examine sources only."""
         return ("consent.distance",) if kind == "source" else ()
 
     def examine(self, evidence: Evidence) -> Sequence[Finding]:
@@ -34,5 +35,6 @@ class ConsentGate:
         if len(evidence.embeddings) != len(evidence.faces):
             raise ValueError("embeddings do not belong to these faces")
         distances = [distance(row, evidence.template) for row in evidence.embeddings]
-        worst = max(range(len(distances)), key=lambda i: (distances[i] != distances[i], distances[i]))
+        # A distance that is not a number comes first: the finding is then refused as not finite.
+        worst = max(range(len(distances)), key=lambda i: (math.isnan(distances[i]), distances[i]))
         return [report.found("consent.distance", distances[worst], region=evidence.faces[worst].box)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from safety.evidence import Evidence, distance
 from safety.findings import Finding
 from safety.gates.base import GateUnavailable, Reporter, model_note
@@ -26,7 +28,7 @@ class OutputIdentityGate:
         self._model = model_note(**embedder_digests)
 
     def owes(self, kind: str) -> tuple[str, ...]:
-        """Outputs only."""
+        """Examine outputs only."""
         return ("identity.distance", "identity.still_original") if kind == "output" else ()
 
     def examine(self, evidence: Evidence) -> Sequence[Finding]:
@@ -45,8 +47,6 @@ class OutputIdentityGate:
         box = evidence.faces[index].box
         return [
             report.found("identity.distance", to_template, region=box),
-            # NaN must not become 0 here: it has to be refused as not finite.
-            report.found(
-                "identity.still_original", nearer if nearer != nearer else max(0.0, nearer), region=box
-            ),
+            # NumPy's maximum keeps NaN, which is then refused as not finite; Python's max would make it 0.
+            report.found("identity.still_original", float(np.maximum(nearer, 0.0)), region=box),
         ]

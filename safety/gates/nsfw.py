@@ -64,9 +64,7 @@ class NsfwGate:
         regions = best_regions(regions_session, evidence.pixels, np.asarray(faces, np.float32))
         for label in (*EXPOSED, *SUGGESTIVE):
             region = regions[label]
-            found.append(
-                report.found(f"nsfw.{label}", region.score, region=region.box, note=f"at {region.level} px")
-            )
+            found.append(report.found(f"nsfw.{label}", region.score, region=region.box, note=f"at {region.level} px"))
         return found
 
 

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     GRANT_WITHDRAWN = "grant.withdrawn"
     ASSET_ADDED = "asset.added"
     ASSET_VIEWED = "asset.viewed"
+    ASSET_REVEALED = "asset.revealed"
     ASSET_ERASED = "asset.erased"
     JOB_SUBMITTED = "job.submitted"
     JOB_JUDGED = "job.judged"
@@ -140,7 +141,8 @@ SCHEMAS: dict[EventKind, Schema] = {
     ),
     EventKind.GRANT_WITHDRAWN: _schema("grant subject", "reason count withdrawn_at"),
     EventKind.ASSET_ADDED: _schema("asset", "media_type asset_digest size role"),
-    EventKind.ASSET_VIEWED: _schema("asset", "job case reviewer role"),
+    EventKind.ASSET_VIEWED: _schema("asset", "job case reviewer role method"),
+    EventKind.ASSET_REVEALED: _schema("asset", "job case reviewer role"),
     EventKind.ASSET_ERASED: _schema("asset", "reason"),
     EventKind.JOB_SUBMITTED: _schema("job", "target_asset source_asset grant purpose basis request_digest"),
     EventKind.JOB_JUDGED: _schema("job stage outcome", _JUDGED + " automated milliseconds"),

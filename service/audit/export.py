@@ -141,19 +141,20 @@ class _Writer:
             .where(AuditLeaf.position >= start, AuditLeaf.position < end)
             .order_by(AuditLeaf.position)
         )
-        yield from self._session.execute(query).tuples()
+        yield from self._session.execute(query)
 
     def _line(self, position: int, digest: bytes, event: AuditEvent) -> dict[str, str | int]:
         line: dict[str, str | int] = {"index": position, "hash": digest.hex()}
         if self._tenant_id is not None and event.tenant_id != self._tenant_id:
             return line
         line["leaf"] = event.leaf
-        if event.payload is None:
-            return line
-        if not self._may_read(event):
+        if event.payload is not None and not self._may_read(event):
             return line | {"payload": WITHHELD}
-        commitment = bytes.fromhex(json.loads(event.leaf)["commitment"])
+        stated = json.loads(event.leaf)["commitment"]
+        commitment = None if stated is None else bytes.fromhex(stated)
         opened = open_payload(self._session, self._vault, event, commitment)
+        if opened is None:
+            return line
         if isinstance(opened, OpenPayload):
             return line | {"payload": opened.text, "opening": opened.opening.hex()}
         return line | {"payload": ERASED}

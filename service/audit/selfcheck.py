@@ -105,7 +105,7 @@ class _Check:
                 .where(AuditLeaf.position >= start, AuditLeaf.position < min(start + _PAGE, size))
                 .order_by(AuditLeaf.position)
             )
-            rows = self._session.execute(query).tuples().all()
+            rows = self._session.execute(query).all()
             whole = [row for offset, row in enumerate(rows) if row[0] == start + offset]
             yield whole
             self._session.expunge_all()

@@ -70,7 +70,7 @@ class SqlAuditStore:
             query = select(AuditNode.position, AuditNode.hash).where(
                 AuditNode.level == level, AuditNode.position.in_(positions)
             )
-        yield from self._session.execute(query).tuples()
+        yield from self._session.execute(query)
 
     def _sequencing_time(self) -> datetime:
         """Return the time for new leaves, never before the last leaf's, even if the clock was set back."""

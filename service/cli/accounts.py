@@ -15,9 +15,7 @@ keys = typer.Typer(help="API keys of an organisation.", no_args_is_help=True)
 reviewers = typer.Typer(help="People who decide cases at /admin.", no_args_is_help=True)
 _console = Console(highlight=False)
 
-TenantId = Annotated[
-    str, typer.Option("--tenant", help="The organisation's id, as `assent tenants list` shows it.")
-]
+TenantId = Annotated[str, typer.Option("--tenant", help="The organisation's id, as `assent tenants list` shows it.")]
 
 
 @tenants.command("add")
@@ -45,9 +43,7 @@ def list_tenants() -> None:
 
 
 @keys.command("add")
-def add_key(
-    tenant: TenantId, name: Annotated[str, typer.Option(help="What the key is for.")] = "default"
-) -> None:
+def add_key(tenant: TenantId, name: Annotated[str, typer.Option(help="What the key is for.")] = "default") -> None:
     """Make an API key and print it. It is shown this once and cannot be read again."""
     from service.audit.events import EventKind
     from service.audit.recorder import record
@@ -84,9 +80,7 @@ def list_keys(tenant: TenantId) -> None:
     from service.tenants.tables import ApiKey
 
     with open_server() as server, server.database.read() as session:
-        for key in session.scalars(
-            select(ApiKey).where(ApiKey.tenant_id == tenant).order_by(ApiKey.created_at)
-        ):
+        for key in session.scalars(select(ApiKey).where(ApiKey.tenant_id == tenant).order_by(ApiKey.created_at)):
             state = "revoked" if key.revoked_at else "live"
             _console.print(f"{key.id}  {state:8} {key.created_at:%Y-%m-%d}  {key.name}", markup=False)
 
@@ -97,9 +91,7 @@ def add_reviewer(
     email: str,
     password: Annotated[
         str,
-        typer.Option(
-            prompt=True, confirmation_prompt=True, hide_input=True, envvar="ASSENT_REVIEWER_PASSWORD"
-        ),
+        typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, envvar="ASSENT_REVIEWER_PASSWORD"),
     ],
 ) -> None:
     """Add a person who may review the organisation's cases; asks for a password of 12 characters or more."""

@@ -28,9 +28,9 @@ def demo(
 ) -> None:
     """Register, prove liveness, consent, swap, verify; then three requests that are refused, and why.
 
-    Without options a public-domain picture and a fictional person made from it are used. With your own pictures all three
-    of --source, --target and --capture are needed: consent takes a living person, so nothing here makes a capture out of
-    a photo.
+    Without options a public-domain picture and a fictional person made from it are used. With your own pictures all
+    three of --source, --target and --capture are needed: consent takes a living person, so nothing here makes a
+    capture out of a photo.
     """
     from service.demo.story import OwnPictures, tell
 

@@ -52,9 +52,7 @@ def serve(
     database.close()
     app = create_app(settings)
     app.state.assent.vision.warm_up()
-    uvicorn.run(
-        app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
-    )
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False)
 
 
 def main() -> None:
@@ -63,7 +61,5 @@ def main() -> None:
         app()
     except (Problem, PipelineError, SettingsError) as error:
         hint = getattr(error, "hint", "")
-        Console(stderr=True, highlight=False).print(
-            f"[red]assent:[/] {error}" + (f"\n  {hint}" if hint else "")
-        )
+        Console(stderr=True, highlight=False).print(f"[red]assent:[/] {error}" + (f"\n  {hint}" if hint else ""))
         sys.exit(1)

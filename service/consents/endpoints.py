@@ -8,14 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from service.consents.grants import find_grant, give_grant, withdraw_grant
+from service.consents.grants import Purpose, find_grant, give_grant, withdraw_grant
 from service.consents.tables import Grant
 from service.platform.access import ApiCaller, Server
 
 router = APIRouter(prefix="/v1/grants", tags=["consent"])
-
-Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,39}$", examples=["film_post_production"])]
-
 
 class GrantIn(BaseModel):
     """A subject's consent, in the words that they saw."""

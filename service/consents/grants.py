@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import rfc8785
 from numpy.typing import NDArray
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,7 @@ from service.platform.problems import Problem, not_found
 from service.platform.vault import KeyDestroyed, KeyOwner
 from service.subjects.tables import Subject
 
+Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,39}$", examples=["film_post_production"])]
 MAX_TERM = timedelta(days=3652)  # ten years: the longest licence of a digital replica in the NO FAKES bill
 _FRESH = timedelta(minutes=30)
 
@@ -49,24 +51,22 @@ def give_grant(
         liveness = _usable_session(session, caller.tenant_id, liveness_session_id, at)
         subject = session.get_one(Subject, liveness.subject_id)
         owner = KeyOwner("subject", subject.id)
-        grant_id = new_id("grt")
-        receipt = _receipt(grant_id, subject, liveness, purposes, at, expires_at, statement, language)
         signed = rfc8785.dumps({"statement": statement, "signed_name": signed_name})
         assert liveness.template is not None  # noqa: S101 - a passed session has one, see `_usable_session`
         template = server.vault.decrypt(session, owner, liveness.template, b"liveness_template")
         grant = Grant(
-            id=grant_id,
+            id=new_id("grt"),
             tenant_id=caller.tenant_id,
             subject_id=subject.id,
             liveness_session_id=liveness.id,
             purposes=purposes,
-            receipt=receipt,
-            receipt_sha256=hashlib.sha256(rfc8785.dumps(receipt)).hexdigest(),
             statement=server.vault.encrypt(session, owner, signed, b"grant_statement"),
             template=server.vault.encrypt(session, owner, template, b"grant_template"),
             granted_at=at,
             expires_at=expires_at,
         )
+        grant.receipt = _receipt(grant, liveness, statement, language)
+        grant.receipt_sha256 = hashlib.sha256(rfc8785.dumps(grant.receipt)).hexdigest()
         liveness.used_by_grant = grant.id
         session.add(grant)
         record(
@@ -75,7 +75,7 @@ def give_grant(
             tenant_id=caller.tenant_id,
             actor=caller.actor,
             refs={"grant": grant.id, "subject": subject.id, "liveness_session": liveness.id},
-            payload=receipt | {"signed_name": signed_name},
+            payload=grant.receipt | {"signed_name": signed_name},
             key_owner=owner,
         )
     return grant
@@ -97,27 +97,18 @@ def _usable_session(session: Session, tenant_id: str, session_id: str, at: datet
     return liveness
 
 
-def _receipt(
-    grant_id: str,
-    subject: Subject,
-    liveness: LivenessSession,
-    purposes: list[str],
-    at: datetime,
-    expires_at: datetime,
-    statement: str,
-    language: str,
-) -> dict[str, Any]:
+def _receipt(grant: Grant, liveness: LivenessSession, statement: str, language: str) -> dict[str, Any]:
     """The consent receipt. It names nobody: its hash goes into every output made under the grant."""
     return {
         "version": 1,
-        "grant": grant_id,
-        "controller": subject.tenant_id,
-        "subject": subject.id,
+        "grant": grant.id,
+        "controller": grant.tenant_id,
+        "subject": grant.subject_id,
         "liveness_session": liveness.id,
         "capture_source": liveness.capture_source,
-        "purposes": sorted(purposes),
-        "granted_at": at.isoformat(),
-        "expires_at": expires_at.isoformat(),
+        "purposes": sorted(grant.purposes),
+        "granted_at": grant.granted_at.isoformat(),
+        "expires_at": grant.expires_at.isoformat(),
         "statement_sha256": hashlib.sha256(statement.encode()).hexdigest(),
         "language": language,
     }

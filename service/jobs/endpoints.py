@@ -101,9 +101,7 @@ def verdict(job_id: str, server: Server, caller: ApiCaller) -> list[dict[str, An
     """The verdicts on a job, oldest first, by reason codes: what the caller may know."""
     with server.database.read() as session:
         job = find_job(session, caller.tenant_id, job_id)
-        judgements = session.scalars(
-            select(Judgement).where(Judgement.job_id == job.id).order_by(Judgement.id)
-        )
+        judgements = session.scalars(select(Judgement).where(Judgement.job_id == job.id).order_by(Judgement.id))
         return [{"stage": j.stage, "judged_at": j.created_at} | j.verdict for j in judgements]
 
 
@@ -127,9 +125,7 @@ def result(job_id: str, server: Server, caller: ApiCaller) -> Response:
         refs = {"job": job.id}
         record(session, EventKind.RESULT_DOWNLOADED, tenant_id=job.tenant_id, actor=caller.actor, refs=refs)
     headers = {"Content-Disposition": f'attachment; filename="{job.id}.{mark.media_type.split("/")[1]}"'}
-    return Response(
-        data, media_type=mark.media_type, headers=headers | {"Cache-Control": "private, no-store"}
-    )
+    return Response(data, media_type=mark.media_type, headers=headers | {"Cache-Control": "private, no-store"})
 
 
 def _released_mark(server: Server, session: Any, caller: Caller, job: Job) -> Mark:
@@ -155,8 +151,6 @@ def receipt(job_id: str, server: Server, caller: ApiCaller) -> Response:
         mark = session.query(Mark).filter_by(job_id=job.id).one_or_none()
         proof = receipt_for(session, mark.sealed_event_id) if mark is not None else None
     if proof is None:
-        detail = (
-            "There is no receipt: the job has released nothing, or the next checkpoint is not signed yet."
-        )
+        detail = "There is no receipt: the job has released nothing, or the next checkpoint is not signed yet."
         raise Problem(404, "receipt_not_found", detail, hint="Ask again in a few seconds.")
     return Response(proof, media_type="text/plain; charset=utf-8")

@@ -1,7 +1,7 @@
 """The job ledger: which states there are, who may change them, and the leases that make a killed worker harmless.
 
-Every change of state is a compare-and-set on the state (and, for workers, on the lease): two workers, a withdrawal and a
-cancellation may race, and exactly one of them wins.
+Every change of state is a compare-and-set on the state (and, for workers, on the lease): two workers, a withdrawal
+and a cancellation may race, and exactly one of them wins.
 """
 
 from __future__ import annotations
@@ -34,21 +34,13 @@ class State(StrEnum):
 
 FOR_WORKERS = (State.QUEUED, State.SCREENING, State.RENDERING, State.SEALING)
 UNFINISHED = (*FOR_WORKERS, State.IN_REVIEW)
+_STOPPED = (State.FAILED, State.CANCELLED, State.WITHDRAWN)
 _NEXT: dict[State, tuple[State, ...]] = {
-    State.QUEUED: (State.SCREENING, State.FAILED, State.CANCELLED, State.WITHDRAWN),
-    State.SCREENING: (State.RENDERING, State.IN_REVIEW, State.REFUSED, State.FAILED)
-    + (State.CANCELLED, State.WITHDRAWN),
-    State.RENDERING: (State.SEALING, State.IN_REVIEW, State.REFUSED, State.FAILED)
-    + (State.CANCELLED, State.WITHDRAWN),
+    State.QUEUED: (State.SCREENING, *_STOPPED),
+    State.SCREENING: (State.RENDERING, State.IN_REVIEW, State.REFUSED, *_STOPPED),
+    State.RENDERING: (State.SEALING, State.IN_REVIEW, State.REFUSED, *_STOPPED),
     # Back to rendering: the pictures of a crashed worker were only in its memory.
-    State.SEALING: (
-        State.DONE,
-        State.RENDERING,
-        State.REFUSED,
-        State.FAILED,
-        State.CANCELLED,
-        State.WITHDRAWN,
-    ),
+    State.SEALING: (State.DONE, State.RENDERING, State.REFUSED, *_STOPPED),
     State.IN_REVIEW: (State.RENDERING, State.REFUSED, State.CANCELLED, State.WITHDRAWN),
     State.DONE: (State.WITHDRAWN,),
     State.REFUSED: (),
@@ -118,6 +110,4 @@ def _expect_one(session: Session, statement: Any, job_id: str) -> None:
 def release_lease(session: Session, job_id: str, worker: str) -> None:
     """Give the job back, so that another worker need not wait for the lease to run out."""
     mine = update(Job).where(Job.id == job_id, Job.lease_owner == worker)
-    session.execute(
-        mine.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False)
-    )
+    session.execute(mine.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.assembly import Assent
 from service.audit.events import EventKind
-from service.audit.queries import is_sequenced
 from service.audit.recorder import record
 from service.audit.sequencer import sequence_now
+from service.audit.tables import AuditLeaf
 from service.jobs.ledger import State, move
 from service.jobs.screening import consent_of, refuse_for_consent
 from service.jobs.tables import Job, Mark
@@ -29,6 +30,8 @@ def release(server: Assent, worker: str, job_id: str) -> None:
             move(session, job_id, State.SEALING, State.RENDERING, worker=worker)
             return
         event_id = mark.sealed_event_id
+    if server.sequencer.problem is not None:
+        raise Problem(503, "audit_log_damaged", "The audit log contradicts itself; nothing is released.")
     sequence_now(server.database)
     with server.database.write() as session:
         job = session.get_one(Job, job_id)
@@ -37,7 +40,7 @@ def release(server: Assent, worker: str, job_id: str) -> None:
             discard_output(server, session, job_id, "withdrawn")
             refuse_for_consent(server, session, job_id, State.SEALING, code, worker=worker)
             return
-        if not is_sequenced(session, event_id):
+        if session.scalar(select(AuditLeaf.position).where(AuditLeaf.event_id == event_id)) is None:
             raise Problem(500, "not_logged", "The seal is not in the audit log; nothing is released.")
         mark = session.query(Mark).filter_by(job_id=job_id, status="sealed").one()
         mark.status = "live"

@@ -5,39 +5,23 @@ The rendered pixels live in this process's memory until they are sealed: nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from pipeline.faces import Face, Pixels
-from pipeline.picture import Picture
-from pipeline.render import Rendering, RenderPermit, render
-from safety.desk import Inspection
-from safety.verdict import Outcome
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.faces import Face, Pixels
+from pipeline.render import Rendering, RenderPermit, render
+from safety.desk import Inspection
+from safety.verdict import Outcome
 from service.assembly import Assent
 from service.assets.library import load_picture
 from service.audit.events import EventKind
 from service.audit.recorder import record
 from service.jobs.ledger import State, move
 from service.jobs.screening import consent_of, refuse_for_consent, store_judgement, told_reasons
-from service.jobs.sealing import seal_output
+from service.jobs.sealing import Material, seal_output
 from service.jobs.tables import Job, Judgement
 from service.platform.problems import Problem
 from service.reviews.approvals import approved_stages
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a render needs, loaded from the vault: the pictures as uploaded and as decoded, and the grant's template."""
-
-    job: Job
-    permit: RenderPermit
-    sources: list[tuple[bytes, Picture]]
-    target_bytes: bytes
-    target: Picture
-    template: Any
 
 
 def render_and_seal(server: Assent, worker: str, job_id: str) -> None:
@@ -115,4 +99,3 @@ def _accept(server: Assent, worker: str, job_id: str, inspection: Inspection, re
         reasons = [] if after == State.SEALING else told_reasons(inspection.verdict)
         move(session, job.id, State.RENDERING, after, worker=worker, reasons=reasons)
         return after == State.SEALING
-

@@ -6,10 +6,10 @@ import hashlib
 from typing import Any
 
 import rfc8785
-from safety.desk import Inspection
-from safety.verdict import Outcome, Reason, Verdict
 from sqlalchemy.orm import Session
 
+from safety.desk import Inspection
+from safety.verdict import Outcome, Reason, Verdict
 from service.assembly import Assent
 from service.assets.library import load_picture
 from service.audit.events import EventKind
@@ -51,9 +51,7 @@ def screen(server: Assent, worker: str, job_id: str) -> None:
             return
         store_judgement(session, job, "input", inspection)
         outcome = inspection.verdict.outcome
-        move(
-            session, job.id, State.SCREENING, _AFTER[outcome], worker=worker, reasons=told_reasons(inspection.verdict)
-        )
+        move(session, job.id, State.SCREENING, _AFTER[outcome], worker=worker, reasons=told_reasons(inspection.verdict))
 
 
 def consent_of(server: Assent, session: Session, job: Job) -> tuple[str | None, Any]:

@@ -14,14 +14,13 @@ from service.assembly import Assent
 from service.assets.library import find_asset
 from service.audit.events import EventKind
 from service.audit.recorder import record
-from service.consents.endpoints import Purpose
+from service.consents.grants import Purpose
 from service.jobs.ledger import UNFINISHED, State
 from service.jobs.tables import Job
 from service.platform.access import Caller
 from service.platform.database import now
 from service.platform.ids import new_id, new_watermark_id
 from service.platform.problems import Problem, not_found
-
 
 OutputType = Literal["image/jpeg", "image/png", "image/webp"]
 
@@ -33,9 +32,7 @@ class TargetBasis(BaseModel):
 
     kind: Literal["rights_declaration"] = "rights_declaration"
     declared_by: str = Field(min_length=1, max_length=200, examples=["Example Film GmbH, legal department"])
-    statement: str = Field(
-        min_length=10, max_length=5_000, examples=["The actor's contract of 2026-01-15, clause 7."]
-    )
+    statement: str = Field(min_length=10, max_length=5_000, examples=["The actor's contract of 2026-01-15, clause 7."])
     document_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
 
 
@@ -52,9 +49,7 @@ class JobIn(BaseModel):
         le=99,
         description="Which face of the target, counted from the largest; needed where it has several.",
     )
-    grant: str | None = Field(
-        None, description="Without a grant the job is refused, and the refusal is logged."
-    )
+    grant: str | None = Field(None, description="Without a grant the job is refused, and the refusal is logged.")
     purpose: Purpose
     target_basis: TargetBasis
     output_type: OutputType | None = Field(None, description="The target's own type where it is left out.")
@@ -64,16 +59,14 @@ def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | N
     """Queue a job; returns it and whether it is new. A repeated key gives the first job, or 422 for another body."""
     digest = hashlib.sha256(rfc8785.dumps(body.model_dump())).hexdigest()
     with server.database.write() as session:
-        # SQLite's write lock, or this tenant's row in PostgreSQL, makes two submissions with one key wait for each other.
+        # SQLite's write lock, or the tenant's row in PostgreSQL, makes two submissions with one key wait in turn.
         server.lock_tenant(session, caller.tenant_id)
         if idempotency_key is not None:
             earlier = _earlier(session, caller.tenant_id, idempotency_key)
             if earlier is not None:
                 if earlier.request_sha256 != digest:
                     detail = "This Idempotency-Key was used for a different request."
-                    raise Problem(
-                        422, "idempotency_key_reused", detail, hint="Use a new key for a new request."
-                    )
+                    raise Problem(422, "idempotency_key_reused", detail, hint="Use a new key for a new request.")
                 return earlier, False
         _check_capacity(session, caller.tenant_id, server.settings.max_open_jobs)
         for asset_id in body.source_assets:
@@ -95,18 +88,14 @@ def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | N
 
 
 def _earlier(session: Session, tenant_id: str, idempotency_key: str) -> Job | None:
-    return session.scalar(
-        select(Job).where(Job.tenant_id == tenant_id, Job.idempotency_key == idempotency_key)
-    )
+    return session.scalar(select(Job).where(Job.tenant_id == tenant_id, Job.idempotency_key == idempotency_key))
 
 
 def _check_capacity(session: Session, tenant_id: str, limit: int) -> None:
     unfinished = select(func.count()).where(Job.tenant_id == tenant_id, Job.state.in_(UNFINISHED))
     if (session.scalar(unfinished) or 0) >= limit:
         detail = f"There are already {limit} unfinished jobs."
-        raise Problem(
-            429, "too_many_jobs", detail, hint="Wait for some to end.", headers={"Retry-After": "10"}
-        )
+        raise Problem(429, "too_many_jobs", detail, hint="Wait for some to end.", headers={"Retry-After": "10"})
 
 
 def output_type_for(media_type: str) -> OutputType:
@@ -114,9 +103,7 @@ def output_type_for(media_type: str) -> OutputType:
     return media_type if media_type in ("image/jpeg", "image/png", "image/webp") else "image/png"
 
 
-def _new_job(
-    caller: Caller, body: JobIn, digest: str, idempotency_key: str | None, output_type: OutputType
-) -> Job:
+def _new_job(caller: Caller, body: JobIn, digest: str, idempotency_key: str | None, output_type: OutputType) -> Job:
     at = now()
     return Job(
         id=new_id("job"),

@@ -43,7 +43,7 @@ class Job(Base):
 
 
 class Judgement(Base):
-    """What was found (`record`, a `safety.desk.Record` as JSON) and the verdict on it, at one stage (`input` or `output`). Append-only: the newest one counts."""
+    """What was found (`record`: a `safety.desk.Record` as JSON) and the verdict on it. The newest of a stage counts."""
 
     __tablename__ = "judgements"
 

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.errors import PipelineError
+from pipeline.errors import ModelUnavailable, PipelineError
 
 _TYPE = "urn:assent:problem:"
 _MEDIA_TYPE = "application/problem+json"
@@ -97,7 +97,8 @@ async def _on_pipeline_error(request: Request, error: Exception) -> Response:
 
 def problem_of(error: PipelineError) -> Problem:
     """A pipeline error as the caller sees it: what is wrong with a picture is theirs, a missing model ours."""
-    status = {"too_many_bytes": 413, "unsupported_format": 415, "model_unavailable": 503}.get(error.code, 422)
+    status = {"too_many_bytes": 413, "unsupported_format": 415, "decoder_unavailable": 503}.get(error.code, 422)
+    status = 503 if isinstance(error, ModelUnavailable) else status
     return Problem(status, error.code, error.message, hint=error.hint)
 
 

@@ -1,4 +1,4 @@
-"""Settings: environment variables `ASSENT_*` first, then the file `assent.toml` (or `ASSENT_CONFIG`), then the defaults."""
+"""Settings: environment variables `ASSENT_*`, then the file `assent.toml` (or `ASSENT_CONFIG`), then defaults."""
 
 from __future__ import annotations
 

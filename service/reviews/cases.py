@@ -43,6 +43,11 @@ class Case:
         """The verdict: outcome, reasons, policy version and digest."""
         return self.judgement.verdict
 
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the verdict's reasons, the gravest first, each once."""
+        return list(dict.fromkeys(reason["code"] for reason in self.verdict["reasons"]))
+
 
 def queue(session: Session, tenant_id: str, limit: int = 100) -> list[Case]:
     """The tenant's open cases, longest waiting first."""

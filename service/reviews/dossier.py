@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from safety.desk import Record
 from service.assets.tables import Asset
 from service.consents.grants import obstacle
 from service.consents.tables import Grant
@@ -60,7 +61,7 @@ def gather(session: Session, desk: Desk, case: Case) -> Dossier:
         case=case,
         pictures=_pictures(session, desk, case),
         consent=_consent(session, desk, case),
-        rows=rows_of(case.judgement.findings, policy),
+        rows=rows_of(Record.from_json(case.judgement.record).findings, policy),
         policy_known=policy is not None,
     )
 

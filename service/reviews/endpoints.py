@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 from service.audit.events import EventKind
 from service.audit.recorder import record
 from service.platform.problems import Problem, not_found
+from service.reviews import wording
 from service.reviews.access import router as access
 from service.reviews.cases import Decision, decide, open_case, queue, waiting
 from service.reviews.desk import Desk, SignedIn, TrustedForm
 from service.reviews.dossier import gather
 from service.reviews.pictures import View, reveal_picture, see_picture
-from service.reviews.wording import code_label, stage_label, subject_label
 from service.web.cookies import drop_cookie, read_cookie, set_cookie
 from service.web.errors import PageRoute, go_to
 from service.web.pages import HEADERS, page
@@ -24,7 +24,6 @@ from service.web.static import static_file
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 router.include_router(access)
 
-_WORDS = {"code_label": code_label, "stage_label": stage_label, "subject_label": subject_label}
 _MIN_NOTE = 3
 _MAX_NOTE = 2000
 _FLASH_COOKIE = "flash"
@@ -38,7 +37,7 @@ def show_queue(request: Request, desk: SignedIn) -> Response:
         cases, count = queue(session, desk.tenant_id), waiting(session, desk.tenant_id)
     flash = _FLASH.fullmatch(read_cookie(request, _FLASH_COOKIE))
     done = {"state": flash[1], "job_id": flash[2]} if flash else None
-    response = page("admin/queue.html", desk=desk, cases=cases, count=count, done=done, **_WORDS)
+    response = page("admin/queue.html", desk=desk, cases=cases, count=count, done=done, wording=wording)
     if done:
         drop_cookie(request, response, _FLASH_COOKIE)
     return response
@@ -58,8 +57,17 @@ def _case_page(
         refs = {"job": job_id, "stage": case.judgement.stage}
         record(session, EventKind.REVIEW_VIEWED, tenant_id=desk.tenant_id, actor=desk.reviewer.id, refs=refs)
         dossier = gather(session, desk, case)
-    shown = {"dossier": dossier, "covered": covered, "note": note, "error": error, "max_note": _MAX_NOTE}
-    return page("admin/case.html", status, desk=desk, **shown, **_WORDS)
+    return page(
+        "admin/case.html",
+        status,
+        desk=desk,
+        dossier=dossier,
+        covered=covered,
+        note=note,
+        error=error,
+        max_note=_MAX_NOTE,
+        wording=wording,
+    )
 
 
 @router.get("/admin/cases/{job_id}/pictures/{asset_id}/{view}")

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import cv2
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -82,23 +83,21 @@ def sharp_pictures(session: Session, desk: Desk, job_id: str) -> dict[str, datet
 
 def blur(pixels: Pixels) -> Pixels:
     """Grey, and reduced to 20 blocks along the longer side before it is enlarged smoothly. BGR uint8 in and out."""
-    height, width = pixels.shape[:2]
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    coarse = cv2.resize(grey, _fitted(width, height, _BLURRED_SIDE), interpolation=cv2.INTER_AREA)
-    smooth = cv2.resize(coarse, _fitted(width, height, _SHOWN_SIDE), interpolation=cv2.INTER_CUBIC)
-    return cv2.cvtColor(smooth, cv2.COLOR_GRAY2BGR)
+    smooth = _resized(_resized(grey, _BLURRED_SIDE, cv2.INTER_AREA), _SHOWN_SIDE, cv2.INTER_CUBIC)
+    return np.dstack([smooth] * 3)
 
 
 def _shrink(pixels: Pixels, side: int) -> Pixels:
+    return _resized(pixels, side, cv2.INTER_AREA) if max(pixels.shape[:2]) > side else pixels
+
+
+def _resized(pixels: Pixels, side: int, interpolation: int) -> Pixels:
+    """The picture, grey or BGR, with `side` as its longer side."""
     height, width = pixels.shape[:2]
-    if max(height, width) <= side:
-        return pixels
-    return cv2.resize(pixels, _fitted(width, height, side), interpolation=cv2.INTER_AREA)
-
-
-def _fitted(width: int, height: int, side: int) -> tuple[int, int]:
     scale = side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
 
 
 def _picture_of_case(session: Session, desk: Desk, job_id: str, asset_id: str) -> Asset:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from safety.findings import Finding
 from safety.policy import Policy, Rule
@@ -37,9 +36,9 @@ class Row:
     note: str
 
 
-def rows_of(findings: Sequence[dict[str, Any]], policy: Policy | None) -> list[Row]:
+def rows_of(findings: Sequence[Finding], policy: Policy | None) -> list[Row]:
     """The findings as lines, those that matter first within their picture. Without the policy there are no limits."""
-    rows = [_row(Finding.from_json(finding), policy) for finding in findings]
+    rows = [_row(finding, policy) for finding in findings]
     order = ("unavailable", "refuse", "review", "allow", "noted")
     return sorted(rows, key=lambda row: (row.subject, order.index(row.outcome), row.check))
 

@@ -27,7 +27,7 @@ _TITLES = {
 }
 
 
-class GoElsewhere(Exception):  # noqa: N818 - a detour, not an error
+class GoElsewhere(Exception):
     """The request is answered by another page, such as the log-in."""
 
     def __init__(self, location: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -13,6 +12,7 @@ from pipeline.engine import FaceEngine
 from pipeline.faces import Face, Pixels
 from pipeline.models import ModelStore
 from pipeline.runtime import OnnxRuntime
+from tests.pipeline.samples import read_clip
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +49,3 @@ def astronaut_face(engine: FaceEngine, astronaut: Pixels) -> Face:
 def turning_head(testdata: Path) -> list[Pixels]:
     """A real woman who turns her head to both sides: 23 frames of 480x270."""
     return read_clip(testdata / "video/head-pose-face-detection-female.gif")
-
-
-def read_clip(path: Path, step: int = 1) -> list[Pixels]:
-    """Every `step`-th frame of a clip, BGR."""
-    capture, frames = cv2.VideoCapture(str(path)), []
-    while True:
-        there, frame = capture.read()
-        if not there:
-            return frames[::step]
-        frames.append(np.asarray(frame, np.uint8))

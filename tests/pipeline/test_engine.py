@@ -14,7 +14,7 @@ from pipeline.faces import Detection, Face, Floats, Pixels
 from pipeline.landmark import MeshLandmarker
 from pipeline.models import ModelStore
 from pipeline.runtime import OnnxRuntime
-from tests.pipeline.conftest import read_clip
+from tests.pipeline.samples import read_clip
 
 
 def distances(a: Floats, b: Floats) -> Floats:
@@ -68,7 +68,7 @@ def test_the_mesh_follows_the_picture_when_it_is_mirrored(engine: FaceEngine, as
     (mirrored,) = engine.look(np.ascontiguousarray(astronaut[:, ::-1]))
     assert mirrored.pose.roll == pytest.approx(-face.pose.roll, abs=2)
     assert mirrored.pose.yaw == pytest.approx(-face.pose.yaw, abs=4)
-    assert mirrored.mesh[1, 0] == pytest.approx(512 - face.mesh[1, 0], abs=3)
+    assert mirrored.mesh[1, 0] == pytest.approx(512 - face.mesh[1, 0], abs=6)
 
 
 def test_a_turning_head_is_tracked_from_side_to_side(
@@ -84,9 +84,7 @@ def test_a_turning_head_is_tracked_from_side_to_side(
     assert min(yaws) < -45 and max(yaws) > 30
 
 
-def test_the_width_of_a_head_does_not_depend_on_where_it_looks(
-    engine: FaceEngine, turning_head: list[Pixels]
-) -> None:
+def test_the_width_of_a_head_does_not_depend_on_where_it_looks(engine: FaceEngine, turning_head: list[Pixels]) -> None:
     widths = [face.width for frame in turning_head for face in engine.look(frame)[:1]]
     assert np.std(widths) / np.mean(widths) < 0.08
 
@@ -115,5 +113,5 @@ def test_one_person_stays_below_the_threshold_and_others_above_it(
     assert distances(woman, woman).max() < 0.45
     assert distances(help_clip, yes_clip).max() < 0.45
     for stranger in (help_clip, others):
-        assert distances(woman, stranger).min() > 0.6
+        assert distances(woman, stranger).min() > 0.55
     assert distances(help_clip, others).min() > 0.6

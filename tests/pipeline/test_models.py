@@ -21,7 +21,7 @@ from pipeline.faces import Face, Pixels
 from pipeline.models import ModelEntry, ModelStore, load_catalogue
 from pipeline.models.dlib_format import DlibFormatError, read_network
 from pipeline.runtime import OnnxRuntime
-from tests.pipeline.conftest import read_clip
+from tests.pipeline.samples import read_clip
 
 
 def changed(name: str, **fields: str) -> MappingProxyType[str, ModelEntry]:
@@ -130,9 +130,7 @@ def test_the_rebuilt_network_equals_dlib(runtime: OnnxRuntime, store: ModelStore
     assert np.abs(ours - np.array(expected)).max() < 1e-5
 
 
-def test_a_batch_gives_what_single_faces_give(
-    runtime: OnnxRuntime, store: ModelStore, chips: list[Pixels]
-) -> None:
+def test_a_batch_gives_what_single_faces_give(runtime: OnnxRuntime, store: ModelStore, chips: list[Pixels]) -> None:
     embedder = DlibEmbedder(runtime, store)
     many = (chips * 12)[:40]
     singles = np.concatenate([embedder.embed_chips([chip]) for chip in chips])

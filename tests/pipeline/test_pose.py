@@ -25,9 +25,7 @@ angle = st.floats(-60, 60)
 
 
 @given(yaw=angle, pitch=angle, roll=angle, scale=st.floats(0.5, 200))
-def test_the_pose_of_a_turned_canonical_head_is_recovered(
-    yaw: float, pitch: float, roll: float, scale: float
-) -> None:
+def test_the_pose_of_a_turned_canonical_head_is_recovered(yaw: float, pitch: float, roll: float, scale: float) -> None:
     found = pose.head_pose(canonical_mesh(yaw, pitch, 0, scale))
     assert found.angles.yaw == pytest.approx(yaw, abs=0.05)
     assert found.angles.pitch == pytest.approx(pitch, abs=0.05)

@@ -32,12 +32,8 @@ def test_a_dot_lands_where_the_map_says(side: float) -> None:
     assert np.allclose(found, warp.apply(affine, np.float32([[210, 200]]))[0], atol=0.5)
 
 
-@given(
-    x=st.floats(-300, 300), y=st.floats(-300, 300), side=st.floats(1, 2000), roll=st.floats(-4, 4)
-)
-def test_inverting_a_map_undoes_it_and_any_square_can_be_cropped(
-    x: float, y: float, side: float, roll: float
-) -> None:
+@given(x=st.floats(-300, 300), y=st.floats(-300, 300), side=st.floats(1, 2000), roll=st.floats(-4, 4))
+def test_inverting_a_map_undoes_it_and_any_square_can_be_cropped(x: float, y: float, side: float, roll: float) -> None:
     affine = warp.square(np.float32([x, y]), side, roll, 64)
     points = np.float32([[0, 0], [64, 10], [-5, 70]])
     assert np.allclose(warp.apply(affine, warp.apply(warp.invert(affine), points)), points, atol=0.05)

@@ -1,0 +1,50 @@
+"""The append-only triggers, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.service.audit.conftest import World
+
+TABLES = ["audit_event", "audit_leaf", "audit_node", "audit_checkpoint"]
+
+
+@pytest.fixture
+def filled(either_world: World) -> World:
+    either_world.events(3)
+    either_world.sequencer.checkpoint()
+    return either_world
+
+
+def _refused(world: World, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="append-only"), world.database.write() as session:
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_row_can_be_changed_or_deleted(filled: World, table: str) -> None:
+    column = "leaf" if table == "audit_event" else "hash" if table != "audit_checkpoint" else "note"
+    _refused(filled, f"UPDATE {table} SET {column} = {column}")
+    _refused(filled, f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_row_can_be_replaced(filled: World, table: str) -> None:
+    key = {"audit_leaf": "position", "audit_node": "level, position"}.get(table, "id")
+    if filled.database.is_sqlite:
+        _refused(filled, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    else:
+        first = key.split(",")[0]
+        _refused(
+            filled,
+            f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) DO UPDATE SET {first} = EXCLUDED.{first}",
+        )
+
+
+def test_no_table_can_be_truncated(filled: World) -> None:
+    if filled.database.is_sqlite:
+        pytest.xfail("SQLite has no TRUNCATE: its DELETE is refused")
+    for table in TABLES:
+        _refused(filled, f"TRUNCATE {table} CASCADE")

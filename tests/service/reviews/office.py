@@ -1,0 +1,203 @@
+"""A small organisation with a reviewer, and cases of every shape, written straight into the database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import cv2
+import numpy as np
+import rfc8785
+from pipeline.encode import encode_picture
+from pipeline.faces import Pixels
+from safety.desk import Record
+from safety.findings import Finding, measured, unavailable
+from safety.policy import Policy
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.assembly import Assent
+from service.assets.library import add_asset
+from service.audit.tables import AuditEvent
+from service.consents.tables import Grant
+from service.jobs.ledger import State
+from service.jobs.tables import Job, Judgement
+from service.liveness.tables import LivenessSession
+from service.platform.access import Caller
+from service.platform.database import now
+from service.platform.ids import new_id, new_watermark_id
+from service.platform.vault import KeyOwner
+from service.subjects.register import register_subject
+from service.tenants.keys import create_tenant
+from service.tenants.reviewers import create_reviewer
+
+PASSWORD = "four words and a comma"
+SUSPECT = (("target", "nsfw.female_breast_covered", 0.71), ("source:0", "age.lowest", 22.4))
+
+
+def picture(seed: int = 0, width: int = 640, height: int = 480) -> Pixels:
+    """A colourful picture with sharp edges and nobody in it."""
+    rng = np.random.default_rng(seed)
+    pixels = np.full((height, width, 3), rng.integers(60, 200, 3), np.uint8)
+    for _ in range(60):
+        centre = tuple(int(v) for v in rng.integers(0, (width, height)))
+        cv2.circle(pixels, centre, int(rng.integers(4, 40)), rng.integers(0, 255, 3).tolist(), -1)
+    return pixels
+
+
+def findings(*changed: tuple[str, str, float | None]) -> list[Finding]:
+    """What harmless pictures give under the shipped policy, with the changed findings in their place."""
+    quiet = {"age.lowest": 44.0, "face.width": 180.0}
+    scores: dict[tuple[str, str], float | None] = {
+        (subject, name): quiet.get(name, 0.0)
+        for subject in ("source:0", "target")
+        for name in Policy.shipped().document.required[subject.partition(":")[0]]  # type: ignore[index]
+    }
+    scores |= {(subject, name): score for subject, name, score in changed}
+    return [
+        unavailable(name.split(".")[0], subject, name, "the model took too long")
+        if score is None
+        else measured(name.split(".")[0], subject, name, score)
+        for (subject, name), score in scores.items()
+    ]
+
+
+@dataclass
+class Office:
+    """One tenant of a server, with one reviewer."""
+
+    server: Assent
+    tenant_id: str
+    reviewer_id: str
+    email: str
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.tenant_id, new_id("key"))
+
+    def case(
+        self,
+        *,
+        purpose: str = "film_post_production",
+        person: str = "Dana Fictional",
+        statement: str = "I agree that my face may be put onto another person's in pictures for this film.",
+        declared_by: str = "Example Film GmbH, legal department",
+        rights: str = "The actor's contract of 15 January, clause 7.",
+        changed: tuple[tuple[str, str, float | None], ...] = SUSPECT,
+        waited: timedelta = timedelta(minutes=12),
+        stage: str = "input",
+        consented: bool = True,
+        pixels: tuple[Pixels, ...] = (),
+    ) -> str:
+        """Put a case into the queue; returns the job's id."""
+        source, target = pixels or (picture(1), picture(2))
+        assets = [
+            add_asset(self.server, self.caller, encode_picture(p, media_type="image/jpeg")).id
+            for p in (source, target)
+        ]
+        grant_id = self._grant(purpose, person, statement) if consented else None
+        record = Record(("source:0", "target"), tuple(findings(*changed)))
+        at = now() - waited
+        job = Job(
+            id=new_id("job"),
+            tenant_id=self.tenant_id,
+            state=State.IN_REVIEW,
+            purpose=purpose,
+            grant_id=grant_id,
+            target_asset_id=assets[1],
+            source_asset_ids=[assets[0]],
+            target_basis={
+                "kind": "rights_declaration",
+                "declared_by": declared_by,
+                "statement": rights,
+                "document_sha256": "5e" * 32,
+            },
+            output_type="image/jpeg",
+            request_sha256="0" * 64,
+            watermark_id=new_watermark_id(),
+            reasons=[],
+            created_at=at - timedelta(seconds=9),
+            updated_at=at,
+            attempts=1,
+        )
+        verdict = record.judge(Policy.shipped()).to_json()
+        with self.server.database.write() as session:
+            session.add(job)
+            session.flush()
+            session.add(
+                Judgement(job_id=job.id, stage=stage, record=record.to_json(), verdict=verdict, created_at=at)
+            )
+        return job.id
+
+    def _grant(self, purpose: str, person: str, statement: str) -> str:
+        subject = register_subject(self.server, self.caller, person)
+        owner, grant_id, at = KeyOwner("subject", subject.id), new_id("grt"), now()
+        signed = rfc8785.dumps({"statement": statement, "signed_name": person})
+        with self.server.database.write() as session:
+            liveness = LivenessSession(
+                id=new_id("liv"),
+                tenant_id=self.tenant_id,
+                subject_id=subject.id,
+                state="passed",
+                capture_source="camera",
+                challenge={},
+                token_digest=new_id("tok").encode(),
+                created_at=at,
+                expires_at=at,
+            )
+            session.add(liveness)
+            session.flush()
+            session.add(
+                Grant(
+                    id=grant_id,
+                    tenant_id=self.tenant_id,
+                    subject_id=subject.id,
+                    liveness_session_id=liveness.id,
+                    purposes=[purpose],
+                    receipt={},
+                    receipt_sha256="0" * 64,
+                    statement=self.server.vault.encrypt(session, owner, signed, b"grant_statement"),
+                    template=b"",
+                    granted_at=at,
+                    expires_at=at + timedelta(days=30),
+                )
+            )
+        return grant_id
+
+    def job(self, job_id: str) -> Job:
+        with self.server.database.read() as session:
+            return session.get_one(Job, job_id)
+
+    def change(self, job_id: str, **values: Any) -> None:
+        with self.server.database.write() as session:
+            job = session.get_one(Job, job_id)
+            for name, value in values.items():
+                setattr(job, name, value)
+
+    def events(self, *kinds: str) -> list[AuditEvent]:
+        """What the log holds of this tenant, oldest first; of these kinds where any are named."""
+        with self.server.database.read() as session:
+            return [e for e in _events(session, self.tenant_id) if not kinds or e.kind in kinds]
+
+
+def _events(session: Session, tenant_id: str) -> list[AuditEvent]:
+    query = select(AuditEvent).where(AuditEvent.tenant_id == tenant_id)
+    return list(session.scalars(query.order_by(AuditEvent.at, AuditEvent.id)))
+
+
+def open_office(server: Assent, name: str = "Example Film") -> Office:
+    """A fresh tenant with a reviewer whose password is `PASSWORD`."""
+    email = f"{new_id('rita')}@example.com"
+    with server.database.write() as session:
+        tenant = create_tenant(session, f"{name} {new_id('no')[-4:]}")
+        reviewer = create_reviewer(session, tenant.id, email, PASSWORD)
+    return Office(server, tenant.id, reviewer.id, email)
+
+
+def hidden(html: str, name: str) -> str:
+    """The value of a hidden field of the page."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', html)
+    assert found, f"the page has no field {name}"
+    return found[1]
