@@ -38,7 +38,7 @@ class Assent:
         self.database = Database(settings.database, vault=self.vault)
         self.blobs = EncryptedBlobs(FolderBlobs(settings.home / "blobs"), self.vault)
         self.pepper = self.keys.derive("api-keys")
-        self.identity: SigningIdentity = DevelopmentPki.open(secrets / "pki").identity
+        self.identity: SigningIdentity = DevelopmentPki.open(secrets / "pki").identity()
         self.watermarker = Watermarker(self.keys.derive("watermark"))
         self.sealer = Sealer(self.watermarker, self.identity)
         self.log_keys = LogKeys.open(secrets / "audit", settings.audit_origin)

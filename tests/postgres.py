@@ -32,9 +32,7 @@ class PostgresServer:
             shutil.chown(self._folder, self._user)
 
     def start(self) -> None:
-        self._run(
-            "initdb", "-D", self._folder / "data", "-U", "assent", "-A", "trust", "--no-sync", "-E", "UTF8"
-        )
+        self._run("initdb", "-D", self._folder / "data", "-U", "assent", "-A", "trust", "--no-sync", "-E", "UTF8")
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
         log = self._folder / "log"
         self._run("pg_ctl", "-D", self._folder / "data", "-l", log, "-w", "-o", options, "start")

@@ -17,9 +17,7 @@ def upgrade() -> None:
     """Create every table, and the triggers that keep the audit log append-only."""
     op.create_table(
         "audit_checkpoint",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
@@ -43,11 +41,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_event_at"), "audit_event", ["at"], unique=False)
     op.create_index(
-        "ix_audit_event_job",
-        "audit_event",
-        ["job_id"],
-        unique=False,
-        sqlite_where=sa.text("job_id IS NOT NULL"),
+        "ix_audit_event_job", "audit_event", ["job_id"], unique=False, sqlite_where=sa.text("job_id IS NOT NULL")
     )
     op.create_index(
         "ix_audit_event_subject",
@@ -61,10 +55,7 @@ def upgrade() -> None:
         "audit_node",
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column(
-            "position",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "position", name=op.f("pk_audit_node")),
@@ -118,32 +109,20 @@ def upgrade() -> None:
     op.create_table(
         "audit_leaf",
         sa.Column(
-            "position",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("sequenced_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["audit_event.id"], name=op.f("fk_audit_leaf_event_id_audit_event")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["audit_event.id"], name=op.f("fk_audit_leaf_event_id_audit_event")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_audit_leaf")),
         sa.UniqueConstraint("event_id", name=op.f("uq_audit_leaf_event_id")),
     )
     op.create_table(
         "audit_pending",
-        sa.Column(
-            "position",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("event_id", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["audit_event.id"], name=op.f("fk_audit_pending_event_id_audit_event")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["audit_event.id"], name=op.f("fk_audit_pending_event_id_audit_event")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_audit_pending")),
         sa.UniqueConstraint("event_id", name=op.f("uq_audit_pending_event_id")),
     )
@@ -195,9 +174,7 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.String(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["target_asset_id"], ["assets.id"], name=op.f("fk_jobs_target_asset_id_assets")
-        ),
+        sa.ForeignKeyConstraint(["target_asset_id"], ["assets.id"], name=op.f("fk_jobs_target_asset_id_assets")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_jobs_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("tenant_id", "idempotency_key", name=op.f("uq_jobs_tenant_id")),
@@ -223,18 +200,12 @@ def upgrade() -> None:
         sa.Column("hint", sa.String(), nullable=True),
         sa.Column("template", sa.LargeBinary(), nullable=True),
         sa.Column("used_by_grant", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["subject_id"], ["subjects.id"], name=op.f("fk_liveness_sessions_subject_id_subjects")
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenants.id"], name=op.f("fk_liveness_sessions_tenant_id_tenants")
-        ),
+        sa.ForeignKeyConstraint(["subject_id"], ["subjects.id"], name=op.f("fk_liveness_sessions_subject_id_subjects")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_liveness_sessions_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_liveness_sessions")),
         sa.UniqueConstraint("token_digest", name=op.f("uq_liveness_sessions_token_digest")),
     )
-    op.create_index(
-        op.f("ix_liveness_sessions_subject_id"), "liveness_sessions", ["subject_id"], unique=False
-    )
+    op.create_index(op.f("ix_liveness_sessions_subject_id"), "liveness_sessions", ["subject_id"], unique=False)
     op.create_index(op.f("ix_liveness_sessions_tenant_id"), "liveness_sessions", ["tenant_id"], unique=False)
     op.create_table(
         "reviewer_sessions",
@@ -248,9 +219,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_reviewer_sessions")),
     )
-    op.create_index(
-        op.f("ix_reviewer_sessions_reviewer_id"), "reviewer_sessions", ["reviewer_id"], unique=False
-    )
+    op.create_index(op.f("ix_reviewer_sessions_reviewer_id"), "reviewer_sessions", ["reviewer_id"], unique=False)
     op.create_table(
         "grants",
         sa.Column("id", sa.String(), nullable=False),
@@ -282,7 +251,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
-        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
         sa.Column("verdict", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_judgements_job_id_jobs")),
@@ -295,9 +264,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("observation", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["session_id"],
-            ["liveness_sessions.id"],
-            name=op.f("fk_liveness_frames_session_id_liveness_sessions"),
+            ["session_id"], ["liveness_sessions.id"], name=op.f("fk_liveness_frames_session_id_liveness_sessions")
         ),
         sa.PrimaryKeyConstraint("session_id", "sequence", name=op.f("pk_liveness_frames")),
     )
@@ -326,9 +293,7 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_reviews_job_id_jobs")),
-        sa.ForeignKeyConstraint(
-            ["reviewer_id"], ["reviewers.id"], name=op.f("fk_reviews_reviewer_id_reviewers")
-        ),
+        sa.ForeignKeyConstraint(["reviewer_id"], ["reviewers.id"], name=op.f("fk_reviews_reviewer_id_reviewers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
         sa.UniqueConstraint("job_id", "stage", name=op.f("uq_reviews_job_id")),
     )
@@ -370,9 +335,7 @@ def downgrade() -> None:
     op.drop_table("data_keys")
     op.drop_table("audit_node")
     op.drop_index("ix_audit_event_tenant_at", table_name="audit_event")
-    op.drop_index(
-        "ix_audit_event_subject", table_name="audit_event", sqlite_where=sa.text("subject_id IS NOT NULL")
-    )
+    op.drop_index("ix_audit_event_subject", table_name="audit_event", sqlite_where=sa.text("subject_id IS NOT NULL"))
     op.drop_index("ix_audit_event_job", table_name="audit_event", sqlite_where=sa.text("job_id IS NOT NULL"))
     op.drop_index(op.f("ix_audit_event_at"), table_name="audit_event")
     op.drop_table("audit_event")

@@ -23,6 +23,7 @@ import json
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,10 @@ ALGORITHMS = {ED25519: "Ed25519", ML_DSA_44: "ML-DSA-44"}
 KEY_LENGTHS = {ED25519: 32, ML_DSA_44: 1312}
 MAX_LINE = 1 << 24
 MAX_PROBLEMS = 20
+# What reading a damaged file can raise
+MALFORMED = (
+    LookupError, TypeError, ValueError, AttributeError, OSError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 MANIFEST = "manifest.txt"
 MANIFEST_TITLE = "assent audit bundle v1"
 MANIFEST_SHAPE = (
@@ -438,6 +443,19 @@ def summary(run: Verification, path: str, trusted: bool) -> str:
     )
 
 
+def check(path: Path, keys: str | None, since: str | None) -> tuple[list[str], str]:
+    """Check the bundle at `path`; return its problems and, where there are none, the line that says what holds."""
+    try:
+        bundle = Bundle(path)
+        run = Verification(bundle, read_keys(bundle.text("keys.txt") if keys is None else keys), since)
+        run.run()
+        return run.problems, summary(run, str(path), keys is not None)
+    except Refused as error:
+        return [str(error)], ""
+    except MALFORMED as error:
+        return [f"a file is malformed ({type(error).__name__}: {error})"], ""
+
+
 def main() -> int:
     """Run the command line; return its exit status."""
     parser = argparse.ArgumentParser(description="Check an Assent audit log export.")
@@ -445,24 +463,15 @@ def main() -> int:
     parser.add_argument("--keys", type=Path, help="verifier keys that you trust (default: the bundle's own)")
     parser.add_argument("--since", type=Path, help="a checkpoint that you kept from an earlier export")
     options = parser.parse_args()
-    try:
-        bundle = Bundle(options.bundle)
-        keys = options.keys.read_text("utf-8") if options.keys else bundle.text("keys.txt")
-        since = options.since.read_text("utf-8") if options.since else None
-        run = Verification(bundle, read_keys(keys), since)
-        run.run()
-        problems = run.problems
-    except Refused as error:
-        problems = [str(error)]
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, zipfile.BadZipFile, EOFError) as error:
-        problems = [f"a file is malformed ({type(error).__name__}: {error})"]
+    keys = options.keys.read_text("utf-8") if options.keys else None
+    since = options.since.read_text("utf-8") if options.since else None
+    problems, line = check(options.bundle, keys, since)
     for problem in problems[:MAX_PROBLEMS]:
         print(f"  {problem}")
     if problems:
-        print(f"FAILED: {options.bundle}: {len(problems)} problem(s), the first: {problems[0]}")
-        return 1
-    print(summary(run, str(options.bundle), options.keys is not None))
-    return 0
+        line = f"FAILED: {options.bundle}: {len(problems)} problem(s), the first: {problems[0]}"
+    print(line)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.faces import Floats, Pixels
 from safety.findings import Box
@@ -46,6 +47,8 @@ _TILE: Final = 1280
 _OVERLAP: Final = 256
 # A face wider than this at a finer level is larger than the faces that the network learned, in its pixels.
 _LARGE_FACE_PX: Final = 120.0
+# How far the head with its hair and neck goes beyond the face's box, in widths: left, above, right, below.
+_HEAD_MARGINS: Final = (0.45, 0.6, 0.45, 0.45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +131,16 @@ def _detect(session: Any, view: _View) -> tuple[Floats, Floats]:
     return np.asarray(corners / view.scale, np.float32), np.ascontiguousarray(table[0, 4:].T)
 
 
-def _inside_large_face(boxes: Floats, faces: Floats, scale: float) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return bool (n,): whether the middle of the box lies in a face that is too large at this scale."""
+def _inside_large_face(boxes: Floats, faces: Floats, scale: float) -> NDArray[np.bool_]:
+    """Return bool (n,): whether the box is a part of a head that is too large at this scale."""
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     inside = np.zeros(len(boxes), bool)
     for x0, y0, x1, y1 in faces:
-        if (x1 - x0) * scale > _LARGE_FACE_PX:
-            margin = 0.2 * (x1 - x0)
-            low, high = (x0 - margin, y0 - margin), (x1 + margin, y1 + margin)
-            # A region larger than the face is not a part of it.
-            smaller = (boxes[:, 2] - boxes[:, 0]) < (x1 - x0)
-            inside |= smaller & (middle > low).all(axis=1) & (middle < high).all(axis=1)
+        width = x1 - x0
+        if width * scale <= _LARGE_FACE_PX:
+            continue
+        left, above, right, below = (margin * width for margin in _HEAD_MARGINS)
+        in_head = (middle > (x0 - left, y0 - above)).all(axis=1) & (middle < (x1 + right, y1 + below)).all(axis=1)
+        # A region wider than the face is not a part of it.
+        inside |= in_head & (boxes[:, 2] - boxes[:, 0] < width)
     return inside

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from provenance.audit import (
@@ -23,6 +23,8 @@ from service.audit.tables import AuditCheckpoint, AuditEvent, AuditLeaf, AuditPe
 
 _PAGE = 1000
 _MAX_PROBLEMS = 50
+
+Root = tuple[int, bytes]
 
 
 @dataclass(frozen=True)
@@ -62,30 +64,29 @@ class _Check:
         self._problems: list[str] = []
 
     def run(self, memory: CheckpointMemory | None) -> SelfCheck:
-        size = self._store.size()
         remembered = memory.recall() if memory else None
-        roots = self._expected_roots()
-        expected = next(roots, None)
+        signed = self._session.scalar(select(func.max(AuditCheckpoint.size))) or 0
+        size = self._store.size()  # read after what it is compared with: others may be appending
+        roots = self._roots(size)
+        expected = self._compare(next(roots, None), roots)
         for page in self._pages(size):
             nodes: list[Node] = []
             for position, digest, event in page:
                 self._check_leaf(position, digest, event)
                 nodes += self._edge.push(leaf_hash(event.leaf.encode()))
-                while expected is not None and expected[0] <= self._edge.size:
-                    self._check_root(*expected)
-                    expected = next(roots, None)
+                expected = self._compare(expected, roots)
             self._check_nodes(nodes)
             if len(self._problems) >= _MAX_PROBLEMS:
                 break
         else:
-            self._check_rest(size, expected, remembered)
+            self._check_rest(size, signed, remembered)
         return SelfCheck(self._edge.size, self._edge.root(), tuple(self._problems[:_MAX_PROBLEMS]))
 
-    def _check_rest(self, size: int, expected: tuple[int, bytes] | None, remembered: str | None) -> None:
+    def _check_rest(self, size: int, signed: int, remembered: str | None) -> None:
         if self._edge.size != size:
             self._problems.append(f"the log has a gap: leaf {self._edge.size} is missing")
-        if expected is not None:
-            self._problems.append(f"a checkpoint states {expected[0]} leaves where there are {self._edge.size}")
+        if signed > size:
+            self._problems.append(f"a checkpoint states {signed} leaves where there are {size}")
         if remembered is not None:
             self._check_memory(remembered)
         lost = select(AuditEvent.id).where(
@@ -139,22 +140,32 @@ class _Check:
             if node.hash != digest:
                 self._problems.append(f"the stored node {node.level}/{node.position} is not what its leaves give")
 
-    def _expected_roots(self) -> Iterator[tuple[int, bytes]]:
-        """Yield size and root of each checkpoint, by size, having checked its signatures."""
-        query = select(AuditCheckpoint).order_by(AuditCheckpoint.size, AuditCheckpoint.id)
-        for row in self._session.scalars(query.execution_options(yield_per=_PAGE)):
+    def _roots(self, size: int) -> Iterator[Root]:
+        """Yield size and root of each checkpoint up to `size` leaves, having checked its signatures."""
+        query = (
+            select(AuditCheckpoint.id, AuditCheckpoint.size, AuditCheckpoint.root, AuditCheckpoint.note)
+            .where(AuditCheckpoint.size <= size)
+            .order_by(AuditCheckpoint.size, AuditCheckpoint.id)
+            .execution_options(yield_per=_PAGE)
+        )
+        for number, stated_size, root, note in self._session.execute(query):
             try:
-                stated = open_checkpoint(row.note, self._origin, self._verifiers).checkpoint
+                stated = open_checkpoint(note, self._origin, self._verifiers).checkpoint
             except AuditError as error:
-                self._problems.append(f"checkpoint {row.id}: {error}")
+                self._problems.append(f"checkpoint {number}: {error}")
                 continue
-            if (stated.size, stated.root) != (row.size, row.root):
-                self._problems.append(f"checkpoint {row.id}: its columns differ from its note")
+            if (stated.size, stated.root) != (stated_size, root):
+                self._problems.append(f"checkpoint {number}: its columns differ from its note")
             yield stated.size, stated.root
 
-    def _check_root(self, size: int, root: bytes) -> None:
-        if size == self._edge.size and root != self._edge.root():
-            self._problems.append(f"the tree of {size} leaves is not the one that was signed")
+    def _compare(self, expected: Root | None, roots: Iterator[Root]) -> Root | None:
+        """Compare the tree with every signed root of its present size; return the next one to wait for."""
+        while expected is not None and expected[0] <= self._edge.size:
+            size, root = expected
+            if size == self._edge.size and root != self._edge.root():
+                self._problems.append(f"the tree of {size} leaves is not the one that was signed")
+            expected = next(roots, None)
+        return expected
 
     def _check_memory(self, note: str) -> None:
         try:

@@ -72,9 +72,11 @@ def verify() -> None:
     """Recompute the whole tree from the stored events and compare it with everything that was ever signed."""
     from service.audit.selfcheck import check_log
 
-    with open_server() as server, server.database.read() as session:
+    with open_server() as server:
+        server.sequencer.sequence()
         keys = server.log_keys
-        check = check_log(session, keys.origin, keys.verifiers, keys.memory)
+        with server.database.read() as session:
+            check = check_log(session, keys.origin, keys.verifiers, keys.memory)
     if check.ok:
         _console.print(f"sound: {check.size} events, root {check.root.hex()}")
         return

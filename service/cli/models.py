@@ -33,7 +33,9 @@ def list_models() -> None:
     """List the catalogue: role, licence, source and digest of every model."""
     from pipeline.models import load_catalogue
 
-    table = Table("name", "role", "licence", "package", "SHA-256")
+    table = Table("name", "role", "package", "licence", "commercial use", "SHA-256")
     for entry in load_catalogue().values():
-        table.add_row(entry.name, entry.role, entry.licence, entry.package, entry.sha256[:16] + "…")
+        package = f"{entry.distribution} {entry.version}"
+        commercial = "yes" if entry.commercial_use else "no"
+        table.add_row(entry.name, entry.role, package, entry.licence, commercial, entry.sha256[:16] + "…")
     Console().print(table)

@@ -34,7 +34,7 @@ def verify(
     master = secrets / "master.key"
     # Without this server's key the watermark cannot be looked for; a file that checks offline must not make one.
     marks = Watermarker(FileKeyProvider(master).derive("watermark")) if master.exists() else None
-    pem = trust.read_text() if trust else (DevelopmentPki.open(secrets / "pki").identity.trust_pem if marks else None)
+    pem = trust.read_text() if trust else (DevelopmentPki.open(secrets / "pki").trust_pem if marks else None)
     report = verify_file(file.read_bytes(), None, pem, marks, lambda data: decode_picture(data).pixels)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))

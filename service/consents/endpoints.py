@@ -14,6 +14,7 @@ from service.platform.access import ApiCaller, Server
 
 router = APIRouter(prefix="/v1/grants", tags=["consent"])
 
+
 class GrantIn(BaseModel):
     """A subject's consent, in the words that they saw."""
 
@@ -22,9 +23,7 @@ class GrantIn(BaseModel):
     liveness_session_id: str
     purposes: Annotated[list[Purpose], Field(min_length=1, max_length=20)]
     expires_at: AwareDatetime
-    statement: Annotated[
-        str, Field(min_length=20, max_length=20_000, description="The exact text consented to.")
-    ]
+    statement: Annotated[str, Field(min_length=20, max_length=20_000, description="The exact text consented to.")]
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", examples=["en"])] = "en"
     signed_name: Annotated[str, Field(min_length=1, max_length=200, description="The name as typed to sign.")]
 

@@ -89,9 +89,7 @@ def _usable_session(session: Session, tenant_id: str, session_id: str, at: datet
         hint = "Let the person take a new liveness session."
         raise Problem(409, "liveness_not_passed", "The liveness session has not been passed.", hint=hint)
     if liveness.used_by_grant is not None:
-        raise Problem(
-            409, "liveness_used", "A liveness session is good for one grant, and this one was used."
-        )
+        raise Problem(409, "liveness_used", "A liveness session is good for one grant, and this one was used.")
     if at - liveness.finished_at > _FRESH:
         raise Problem(409, "liveness_stale", "The liveness session was passed too long ago.")
     return liveness
@@ -137,9 +135,7 @@ def load_template(server: Assent, session: Session, grant: Grant) -> NDArray[np.
     """The grant's embedding, float32 (d,); None once the subject was erased."""
     owner = KeyOwner("subject", grant.subject_id)
     try:
-        return np.frombuffer(
-            server.vault.decrypt(session, owner, grant.template, b"grant_template"), np.float32
-        )
+        return np.frombuffer(server.vault.decrypt(session, owner, grant.template, b"grant_template"), np.float32)
     except KeyDestroyed:
         return None
 

@@ -12,14 +12,15 @@ from datetime import timedelta
 from typing import Literal
 
 import numpy as np
-from safety.liveness.challenge import Challenge
-from safety.liveness.judge import LivenessResult, judge
-from safety.liveness.observe import FrameObservation, observe
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.decode import decode_picture
 from pipeline.picture import PictureLimits
+from safety.liveness.challenge import Challenge
+from safety.liveness.judge import LivenessResult, judge
+from safety.liveness.observe import FrameObservation, observe
 from service.assembly import Assent
 from service.audit.events import EventKind
 from service.audit.recorder import record
@@ -79,18 +80,14 @@ def _check_lock_out(session: Session, subject_id: str, tries: int) -> None:
     if (session.scalar(failed) or 0) >= tries:
         detail = "This person has failed too many liveness sessions."
         headers = {"Retry-After": str(int(_LOCK_OUT.total_seconds()))}
-        raise Problem(
-            429, "liveness_locked", detail, hint="Try again in a quarter of an hour.", headers=headers
-        )
+        raise Problem(429, "liveness_locked", detail, hint="Try again in a quarter of an hour.", headers=headers)
 
 
 def session_of_token(server: Assent, session: Session, session_id: str, token: str | None) -> LivenessSession:
     """The open session that this token may upload to. Raises 401 for a wrong token, 409 or 410 for an ended one."""
     liveness = session.get(LivenessSession, session_id)
     if token is None or liveness is None or liveness.token_digest != digest_of(server.pepper, token):
-        raise unauthorised(
-            "This needs the token of the liveness session.", "Send it as 'Authorization: Bearer lt_…'."
-        )
+        raise unauthorised("This needs the token of the liveness session.", "Send it as 'Authorization: Bearer lt_…'.")
     if liveness.state not in _OPEN:
         raise Problem(409, "liveness_ended", f"The liveness session has ended as {liveness.state}.")
     if liveness.expires_at <= now():
@@ -98,9 +95,7 @@ def session_of_token(server: Assent, session: Session, session_id: str, token: s
     return liveness
 
 
-def add_frame(
-    server: Assent, liveness: LivenessSession, sequence: int, captured_at: float, data: bytes
-) -> None:
+def add_frame(server: Assent, liveness: LivenessSession, sequence: int, captured_at: float, data: bytes) -> None:
     """Look at one frame and keep what was seen. A sequence number is taken once."""
     picture = decode_picture(data, _FRAME_LIMITS)
     observation = observe(server.vision.engine, picture.pixels, sequence=sequence, captured_at=captured_at)
@@ -129,16 +124,15 @@ def complete(server: Assent, session_id: str, token: str | None) -> LivenessSess
         liveness = session_of_token(server, session, session_id, token)
         owner = KeyOwner("subject", liveness.subject_id)
         rows = session.scalars(
-            select(LivenessFrame)
-            .where(LivenessFrame.session_id == liveness.id)
-            .order_by(LivenessFrame.sequence)
+            select(LivenessFrame).where(LivenessFrame.session_id == liveness.id).order_by(LivenessFrame.sequence)
         ).all()
         observations = []
         for row in rows:
             opened = server.vault.decrypt(session, owner, row.observation, f"frame {row.sequence}".encode())
             observations.append(FrameObservation.from_json(json.loads(opened)))
             session.delete(row)
-        result = judge(Challenge.from_json(liveness.challenge), observations)
+        enrolled = _enrolled_template(server, session, liveness.subject_id)
+        result = judge(Challenge.from_json(liveness.challenge), observations, expected=enrolled)
         _write_result(server, session, liveness, result)
         refs = {
             "liveness_session": liveness.id,
@@ -160,9 +154,19 @@ def complete(server: Assent, session_id: str, token: str | None) -> LivenessSess
     return liveness
 
 
-def _write_result(
-    server: Assent, session: Session, liveness: LivenessSession, result: LivenessResult
-) -> None:
+def _enrolled_template(server: Assent, session: Session, subject_id: str) -> NDArray[np.float32] | None:
+    """The template of the subject's first passed session, whose person every later one must be; None before it."""
+    passed = select(LivenessSession).where(
+        LivenessSession.subject_id == subject_id, LivenessSession.template.is_not(None)
+    )
+    first = session.scalars(passed.order_by(LivenessSession.finished_at).limit(1)).one_or_none()
+    if first is None or first.template is None:
+        return None
+    owner = KeyOwner("subject", subject_id)
+    return np.frombuffer(server.vault.decrypt(session, owner, first.template, b"liveness_template"), np.float32)
+
+
+def _write_result(server: Assent, session: Session, liveness: LivenessSession, result: LivenessResult) -> None:
     owner = KeyOwner("subject", liveness.subject_id)
     liveness.state = "passed" if result.outcome == "live" else "failed"
     liveness.outcome, liveness.reasons, liveness.hint = result.outcome, list(result.reasons), result.hint

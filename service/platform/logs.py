@@ -11,9 +11,7 @@ import structlog
 _SECRETS = ("password", "token", "api_key", "authorization", "master_key", "totp")
 
 
-def _hide_secrets(
-    _logger: Any, _method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+def _hide_secrets(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for name in event:
         if any(secret in name.lower() for secret in _SECRETS):
             event[name] = "[hidden]"

@@ -20,9 +20,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ASSENT_", extra="forbid", frozen=True)
 
-    home: Path = Field(
-        Path(".assent"), description="Folder of the embedded database, blobs, keys and models."
-    )
+    home: Path = Field(Path(".assent"), description="Folder of the embedded database, blobs, keys and models.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the home folder.")
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
@@ -38,27 +36,21 @@ class Settings(BaseSettings):
         "refuse", description="Whether a liveness capture may come from a file instead of a camera."
     )
 
-    workers: Annotated[int, Field(ge=0, le=32)] = Field(
-        1, description="Worker threads in the server's process."
-    )
+    workers: Annotated[int, Field(ge=0, le=32)] = Field(1, description="Worker threads in the server's process.")
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
 
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 40 * 1024 * 1024
     max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
-    max_open_jobs: Annotated[int, Field(ge=1)] = Field(
-        200, description="Unfinished jobs that one tenant may have."
-    )
+    max_open_jobs: Annotated[int, Field(ge=1)] = Field(200, description="Unfinished jobs that one tenant may have.")
     liveness_seconds: Annotated[int, Field(ge=10, le=600)] = 180
     liveness_tries: Annotated[int, Field(ge=1, le=10)] = 3
     liveness_frames: Annotated[int, Field(ge=10, le=5000)] = 900
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
-    audit_origin: str = Field(
-        "assent.localhost/audit", description="Origin line of the audit log's checkpoints."
-    )
+    audit_origin: str = Field("assent.localhost/audit", description="Origin line of the audit log's checkpoints.")
     master_key: SecretStr | None = Field(
         None, description="Base64 of the 32-byte master key; a file in the home folder where absent or empty."
     )

@@ -117,9 +117,7 @@ class Vault:
         row = session.get(DataKey, (owner.kind, owner.id), with_for_update=True)
         if row is None:
             # A tombstone: a later use must not bring the owner back to life.
-            session.add(
-                DataKey(owner_kind=owner.kind, owner_id=owner.id, created_at=now(), destroyed_at=now())
-            )
+            session.add(DataKey(owner_kind=owner.kind, owner_id=owner.id, created_at=now(), destroyed_at=now()))
             return False
         had = row.wrapped is not None
         row.wrapped, row.destroyed_at = None, row.destroyed_at or now()

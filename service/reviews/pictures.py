@@ -33,9 +33,9 @@ View = Literal["blurred", "sharp"]
 
 SHARP_FOR = timedelta(seconds=60)
 
-# People recognise familiar faces from about 7 x 10 pixels (Harmon and Julesz 1973; Sinha et al. 2006, result 1). A face
-# that fills half of the picture has about that here, without colour: the scene can be told, what happens in it hardly.
-_BLURRED_SIDE = 20
+# People recognise familiar faces from about 7 x 10 pixels (Harmon and Julesz 1973; Sinha et al. 2006, result 1). So a
+# portrait that fills the picture must get fewer: the composition can be told, who it is and what happens hardly.
+_BLURRED_SIDE = 10
 _SHOWN_SIDE = 480
 _SHARP_SIDE = 1600
 _QUALITY = 88
@@ -82,7 +82,7 @@ def sharp_pictures(session: Session, desk: Desk, job_id: str) -> dict[str, datet
 
 
 def blur(pixels: Pixels) -> Pixels:
-    """Grey, and reduced to 20 blocks along the longer side before it is enlarged smoothly. BGR uint8 in and out."""
+    """Grey, and reduced to 10 blocks along the longer side before it is enlarged smoothly. BGR uint8 in and out."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     smooth = _resized(_resized(grey, _BLURRED_SIDE, cv2.INTER_AREA), _SHOWN_SIDE, cv2.INTER_CUBIC)
     return np.dstack([smooth] * 3)

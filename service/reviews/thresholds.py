@@ -80,7 +80,7 @@ def _concerns(rule: Rule, finding: Finding) -> bool:
 
 
 def _limit(rule: Rule, finding: Finding) -> Limit:
-    signs = (("at least", rule.at_least), ("above", rule.above), ("below", rule.below))
+    signs = (("from", rule.at_least), ("above", rule.above), ("below", rule.below))
     sign, at = next((sign, at) for sign, at in signs if at is not None)
     return Limit(f"{rule.outcome} {sign} {at:g}", at, rule.outcome, rule.hit(finding))
 

@@ -17,9 +17,7 @@ router = APIRouter(prefix="/v1/subjects", tags=["subjects"])
 class SubjectIn(BaseModel):
     """A person to register."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"display_name": "Ada Example"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"display_name": "Ada Example"}]})
 
     display_name: Annotated[str, Field(min_length=1, max_length=200)]
 

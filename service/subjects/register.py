@@ -71,9 +71,7 @@ def erase_subject(server: Assent, caller: Caller, subject_id: str) -> None:
         sessions = select(LivenessSession).where(LivenessSession.subject_id == subject_id)
         for liveness in session.scalars(sessions):
             liveness.template = None
-            for frame in session.scalars(
-                select(LivenessFrame).where(LivenessFrame.session_id == liveness.id)
-            ):
+            for frame in session.scalars(select(LivenessFrame).where(LivenessFrame.session_id == liveness.id)):
                 session.delete(frame)
         subject.erased_at = now()
         refs = {"subject": subject_id}

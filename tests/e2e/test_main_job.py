@@ -175,10 +175,10 @@ def test_the_receipt_proves_the_release_offline(shared, done_job):
 
 
 def test_what_is_stored_is_judged_again_with_the_same_verdict(shared, done_job):
-    from safety.desk import Record
-    from safety.policy import Policy
     from sqlalchemy import select
 
+    from safety.desk import Record
+    from safety.policy import Policy
     from service.jobs.tables import Judgement
     from service.platform.database import Database
 

@@ -29,6 +29,11 @@ from provenance.watermark import (
 from tests.provenance.pictures import IDENT, KEY, Pixels, bgr
 
 
+# Hypothesis runs a test many times with one fixture, so these two are shared outright.
+_SHARED = Watermarker(KEY)
+_CAT = bgr(skimage.data.chelsea())
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**48 - 1))
 def test_any_id_comes_back(ident: int) -> None:
@@ -36,10 +41,6 @@ def test_any_id_comes_back(ident: int) -> None:
     reading = _SHARED.read(marked.pixels)
     assert reading is not None
     assert (reading.ident, reading.confidence > 0.9) == (ident, True)
-
-
-_SHARED = Watermarker(KEY)
-_CAT = bgr(skimage.data.chelsea())
 
 
 @settings(max_examples=12, deadline=None)
@@ -67,7 +68,7 @@ def test_one_watermarker_serves_many_threads(watermarker: Watermarker, picture: 
     idents = range(8)
     with ThreadPoolExecutor(4) as pool:
         marked = list(pool.map(lambda ident: watermarker.embed(picture, ident).pixels, idents))
-        read = list(pool.map(lambda pixels: watermarker.read(pixels), marked))
+        read = list(pool.map(watermarker.read, marked))
     assert [reading.ident if reading else None for reading in read] == list(idents)
 
 
@@ -88,7 +89,7 @@ def test_a_second_mark_does_not_turn_into_a_wrong_id(picture: Pixels, watermarke
 
 def test_confidence_falls_with_damage(picture: Pixels, watermarker: Watermarker) -> None:
     marked = watermarker.embed(picture, IDENT).pixels
-    noise = np.random.default_rng(3).normal(0, 14, marked.shape)
+    noise = np.random.default_rng(3).normal(0, 45, marked.shape)
     damaged = np.clip(marked + noise, 0, 255).astype(np.uint8)
     clean, noisy = watermarker.read(marked), watermarker.read(damaged)
     assert clean is not None

@@ -10,14 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 import rfc8785
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from pipeline.encode import encode_picture
 from pipeline.faces import Pixels
 from safety.desk import Record
 from safety.findings import Finding, measured, unavailable
 from safety.policy import Policy
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from service.assembly import Assent
 from service.assets.library import add_asset
 from service.audit.tables import AuditEvent
@@ -94,8 +94,7 @@ class Office:
         """Put a case into the queue; returns the job's id."""
         source, target = pixels or (picture(1), picture(2))
         assets = [
-            add_asset(self.server, self.caller, encode_picture(p, media_type="image/jpeg")).id
-            for p in (source, target)
+            add_asset(self.server, self.caller, encode_picture(p, media_type="image/jpeg")).id for p in (source, target)
         ]
         grant_id = self._grant(purpose, person, statement) if consented else None
         record = Record(("source:0", "target"), tuple(findings(*changed)))
@@ -126,9 +125,7 @@ class Office:
         with self.server.database.write() as session:
             session.add(job)
             session.flush()
-            session.add(
-                Judgement(job_id=job.id, stage=stage, record=record.to_json(), verdict=verdict, created_at=at)
-            )
+            session.add(Judgement(job_id=job.id, stage=stage, record=record.to_json(), verdict=verdict, created_at=at))
         return job.id
 
     def _grant(self, purpose: str, person: str, statement: str) -> str:
