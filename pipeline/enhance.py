@@ -79,8 +79,10 @@ def _detail(pixels: Pixels, shown: NDArray[np.bool_]) -> float:
 
 
 def _noise(pixels: Pixels, shown: NDArray[np.bool_]) -> float:
-    """The standard deviation of the noise, grey levels: the lower quartile, because texture is rare and noise is everywhere."""
+    """The standard deviation of the noise, grey levels, out of the calmest quarter: texture is rare, noise is not."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    kernel = np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])  # blind to planes and straight edges (Immerkær 1996)
+    kernel = np.array(
+        [[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32
+    )  # blind to planes and straight edges (Immerkær 1996)
     response = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))[shown]
     return float(np.percentile(response, 25) / (0.3186 * 6))

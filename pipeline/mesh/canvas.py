@@ -25,9 +25,10 @@ SMALLEST_SIDE = 8  # pixels of the face that must lie inside the picture
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """`x`, `y`, `width`, `height` the rectangle, whole pixels inside the picture; `numbers` int32 at half resolution
+    """A rectangle inside the picture: `x`, `y`, `width`, `height` in whole pixels.
 
-    the triangle under each pixel, -1 none; `points` float32 (504, 2) the drawn vertices, picture pixels.
+    `numbers` int32 at half resolution is the triangle under each pixel, -1 where there is none; `points` float32
+    (504, 2) are the drawn vertices in picture pixels.
     """
 
     x: int
@@ -52,7 +53,7 @@ class Canvas:
         order = np.concatenate(
             [np.arange(ring, dtype=np.int32), ring + back_to_front(placement.after[:, 2], topology.triangles)]
         )
-        half = ((points - np.float32([x, y])) / 2).astype(np.float32)
+        half = ((points - np.array([x, y], np.float32)) / 2).astype(np.float32)
         size = ((height + 1) // 2, (width + 1) // 2)
         return cls(x, y, width, height, paint(half, topology.drawn, order, size), points, topology)
 

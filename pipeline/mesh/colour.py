@@ -21,7 +21,8 @@ def masked_blur(values: Floats, weight: Floats, sigma: float) -> Floats:
     side = values.shape[0]
     if sigma > 6 and side % 3 == 0:
         share = _reduced(weight, side // 3)
-        small = _reduced(values * weight[..., None], side // 3) / np.maximum(share, 1e-3)[..., None]
+        total = np.maximum(share, 1e-3)[..., None]
+        small = np.asarray(_reduced(values * weight[..., None], side // 3) / total, np.float32)
         wide: Floats = cv2.resize(masked_blur(small, share, sigma / 3), (side, side), interpolation=cv2.INTER_LINEAR)
         return wide
     total = _blurred(weight, sigma)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def derive(meshes: Array) -> dict[str, NDArray[np.generic]]:
 
 
 def _mean_shape(meshes: Array, rounds: int = 10) -> tuple[Array, Array]:
-    """Generalised Procrustes: per-vertex variance (468,) and the meshes aligned (n, 468, 3); still vertices weigh more."""
+    """Generalised Procrustes, still vertices weigh more: variance (468,), and the meshes aligned (n, 468, 3)."""
     weights = np.ones(meshes.shape[1])
     mean = meshes[0] / np.abs(meshes[0]).max()
     variance, aligned = weights, meshes
@@ -97,7 +98,7 @@ def _yaws(aligned: Array) -> Array:
     """
     ears = aligned[:, LEFT_EAR] - aligned[:, RIGHT_EAR]
     mean = ears.mean(axis=0)
-    return np.degrees(np.arctan2(ears[:, 2], ears[:, 0]) - np.arctan2(mean[2], mean[0]))
+    return np.asarray(np.degrees(np.arctan2(ears[:, 2], ears[:, 0]) - np.arctan2(mean[2], mean[0])))
 
 
 def _symmetric(shape: Array, mirror: NDArray[np.int64]) -> Array:
@@ -147,9 +148,14 @@ def _triangulate(uv: Array, mirror: NDArray[np.int64]) -> NDArray[np.int32]:
 def _read_meshes(folder: Path) -> Array:
     """Landmark meshes of every picture in the folder that shows one face."""
     from pipeline.decode import decode_picture  # noqa: PLC0415  the models are needed by this command only
-    from pipeline.engine import default_engine  # noqa: PLC0415
+    from pipeline.engine import FaceEngine  # noqa: PLC0415
+    from pipeline.models import ModelStore  # noqa: PLC0415
+    from pipeline.runtime import OnnxRuntime  # noqa: PLC0415
 
-    engine = default_engine()
+    with TemporaryDirectory() as models:
+        store = ModelStore(Path(models))
+        store.prepare()
+        engine = FaceEngine.standard(OnnxRuntime(), store)
     found = [engine.look(decode_picture(path.read_bytes()).pixels) for path in sorted(folder.rglob("*.jpg"))]
     return np.stack([faces[0].mesh for faces in found if len(faces) == 1]).astype(np.float64)
 

@@ -62,7 +62,7 @@ def drawn_meshes(mesh: Floats, source_shape: Floats, topology: Topology, setting
     """
     pose = fit_similarity(topology.shape, mesh, topology.stiffness)
     difference = source_shape - pose.to_model(mesh)
-    mirrored = difference[topology.mirror] * np.float32([-1, 1, 1])
+    mirrored = difference[topology.mirror] * np.array([-1, 1, 1], np.float32)
     difference = (difference + mirrored) / 2  # identity is symmetric, expression less so
     smooth = topology.smoother @ difference
     difference = difference + (smooth - difference) * topology.expressive  # lids and lips keep their expression
@@ -89,4 +89,4 @@ def facing_camera(mesh: Floats, topology: Topology) -> Floats:
     for k in range(3):
         np.add.at(normals, topology.triangles[:, k], faces)
     cosine = normals[:, 2] / np.maximum(np.linalg.norm(normals, axis=1), 1e-6)
-    return (cosine * np.sign(cosine.mean() or 1.0)).astype(np.float32)
+    return np.asarray(cosine * np.sign(cosine.mean() or 1.0), dtype=np.float32)

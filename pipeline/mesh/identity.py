@@ -104,8 +104,8 @@ def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats]:
     for view in views[1:]:
         textures.append(view.texture * _relight(first.texture, view.texture, first.seen * view.seen))
         weights.append(_best_first(view))
-    total = sum(weights)
-    fused = sum(t * w[..., None] for t, w in zip(textures, weights, strict=True)) / total[..., None]
+    shares = np.stack(weights)[..., None]
+    fused = (np.stack(textures) * shares).sum(axis=0) / shares.sum(axis=0)
     return np.asarray(fused, np.float32), np.max([view.seen for view in views], axis=0)
 
 
@@ -135,4 +135,5 @@ def _mirror_fill(texture: Floats, seen: Floats, topology: Topology) -> Floats:
 
 def _small(texture: Pixels, settings: MeshSettings) -> Floats:
     size = (settings.small_side, settings.small_side)
-    return cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small: Floats = cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small

@@ -65,20 +65,22 @@ def _distance_inside(topology: Topology, settings: MeshSettings) -> Floats:
     oval = (topology.fill([OVAL], side) > 127).astype(np.uint8)
     distance = cv2.distanceTransform(oval, cv2.DIST_L2, 5) / np.float32(side)
     from_middle = np.abs(texel_centres(side) / side - 0.5)[None]
-    return np.minimum(distance, settings.reach + settings.inset - from_middle).astype(np.float32)
+    inside = np.minimum(distance, settings.reach + settings.inset - from_middle)
+    return np.asarray(inside, dtype=np.float32)
 
 
 def _paste(topology: Topology, settings: MeshSettings, inside: Floats) -> Floats:
     side, shrink = settings.mask_side, np.ones((settings.eye_shrink, settings.eye_shrink), np.uint8)
     holes = np.maximum(cv2.erode(topology.fill(EYES, side), shrink), topology.fill([INNER_LIPS], side))
     soft = cv2.GaussianBlur(holes, (0, 0), 1.2) / np.float32(255)
-    return (_smoothstep((inside - settings.inset) / settings.feather) * (1 - soft)).astype(np.float32)
+    shown = _smoothstep((inside - settings.inset) / settings.feather) * (1 - soft)
+    return np.asarray(shown, dtype=np.float32)
 
 
 def _bare_skin(topology: Topology, side: int) -> Floats:
     skin = cv2.erode(topology.fill([OVAL], side), np.ones((5, 5), np.uint8))
     skin[_grown(topology.fill((*EYES, OUTER_LIPS, *BROWS), side), 3) > 0] = 0
-    return (skin / np.float32(255)).astype(np.float32)
+    return np.asarray(skin / np.float32(255), dtype=np.float32)
 
 
 def _grown(mask: Pixels, size: int) -> Pixels:

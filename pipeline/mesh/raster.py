@@ -5,6 +5,8 @@ Positions are in the unit of the picture they are drawn into; a pixel's centre i
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.faces import Floats
 
 Indices = NDArray[np.int32]
+Level = TypeVar("Level", np.uint8, np.float32)
 
 THIN = 0.15  # a triangle with an area under this share of its longest edge squared (times two) is a sliver
 TINY = 2.0  # likewise one with less than this doubled area, square pixels
@@ -59,7 +62,7 @@ def evaluate(numbers: Indices, maps: Floats, x: Floats, y: Floats, outside: floa
 
     `numbers` says which triangle's map holds where; pixels of no triangle get `outside`.
     """
-    nothing = np.float32([[0, 0, outside, 0, 0, outside]])
+    nothing = np.array([[0, 0, outside, 0, 0, outside]], np.float32)
     k = np.concatenate([maps, nothing])[numbers]  # number -1 picks the last row
     columns, rows = x[None, :], y[:, None]
     return np.dstack(
@@ -75,9 +78,7 @@ def texel_centres(side: int) -> Floats:
     return np.arange(side, dtype=np.float32) + np.float32(0.5)
 
 
-def look_up(pixels: NDArray[np.generic], where: Floats, method: int = cv2.INTER_LINEAR) -> NDArray[np.generic]:
+def look_up(pixels: NDArray[Level], where: Floats, method: int = cv2.INTER_LINEAR) -> NDArray[Level]:
     """Sample a picture at positions (h, w, 2) in its own pixels, its border replicated."""
-    sampled: NDArray[np.generic] = cv2.remap(
-        pixels, where - np.float32(0.5), None, method, borderMode=cv2.BORDER_REPLICATE
-    )
+    sampled: NDArray[Level] = cv2.remap(pixels, where - np.float32(0.5), None, method, borderMode=cv2.BORDER_REPLICATE)
     return sampled

@@ -9,8 +9,8 @@ from pipeline.faces import Floats
 from pipeline.mesh.masks import Masks
 
 # Spread of skin in Lab (L 0..100, a, b): at least sensor noise and pores, at most what shading does to one face.
-NARROWEST = np.float32([7, 3.0, 3.5])
-WIDEST = np.float32([15, 4.5, 5])
+NARROWEST = np.array([7, 3.0, 3.5], np.float32)
+WIDEST = np.array([15, 4.5, 5], np.float32)
 # Distances, in spreads, at which a texel is still surely skin and at which it surely is not.
 SURE, FOREIGN = 2.6, 4.2
 
@@ -25,7 +25,7 @@ def skin_likelihood(face: Floats, masks: Masks) -> Floats:
     bare = lab[masks.core]
     middle = np.median(bare, axis=0)
     spread = np.float32(1.48) * np.median(np.abs(bare - middle), axis=0)
-    spread = np.clip(spread * np.float32([1.2, 1, 1]), NARROWEST, WIDEST)
+    spread = np.clip(spread * np.array([1.2, 1, 1], np.float32), NARROWEST, WIDEST)
     offset = (lab - middle) / spread
     distance = np.sqrt((offset**2).sum(axis=2))
     likely = np.clip((FOREIGN - distance) / (FOREIGN - SURE), 0, 1)

@@ -78,18 +78,16 @@ class MeshSwapper:
         """The target's face in the flat layout, float32 (n, n, 3), small: for colours and skin only."""
         side = self.settings.small_side
         centres = texel_centres(side)
-        maps = triangle_maps(
-            self.topology.uv * side, np.ascontiguousarray(face.mesh[:, :2]), self.topology.triangles
-        )
+        maps = triangle_maps(self.topology.uv * side, np.ascontiguousarray(face.mesh[:, :2]), self.topology.triangles)
         where = evaluate(self.topology.texels(side), maps, centres, centres, -1e4)
         per_texel = max(1, round(CM_PER_LAYOUT * 0.7 * placement.pose.scale / side))
         smooth = under if per_texel < 2 else cv2.blur(under, (per_texel, per_texel))
-        return look_up(smooth, where - np.float32([canvas.x, canvas.y])).astype(np.float32)
+        return look_up(smooth, where - np.array([canvas.x, canvas.y], np.float32)).astype(np.float32)
 
     def _drawn(self, texture: Pixels, gain: Floats, half: Floats, full: Floats, canvas: Canvas) -> Pixels:
         """The relit texture over the rectangle, uint8 (h, w, 3)."""
         drawn = look_up(texture, full * np.float32(texture.shape[0]))
-        light = canvas.enlarge(look_up(gain, half * np.float32(gain.shape[0])).astype(np.float32))
+        light = canvas.enlarge(look_up(gain, half * np.float32(gain.shape[0])))
         lit: Pixels = cv2.multiply(drawn, light, dtype=cv2.CV_8U)
         return lit
 
@@ -98,7 +96,7 @@ class MeshSwapper:
         side = self.settings.mask_side
         mask = self.masks.paste * cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
         weight = look_up(mask, full * np.float32(side)) * canvas.face()
-        return np.clip(weight, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(weight, 0, 1), dtype=np.float32)
 
 
 def _warped(under: Pixels, placement: Placement, canvas: Canvas) -> Pixels:

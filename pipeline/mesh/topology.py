@@ -60,7 +60,7 @@ class Topology:
     @cached_property
     def drawn_uv(self) -> Floats:
         """The layout of the drawn vertices, float32 (504, 2)."""
-        middle = np.float32([0.5, 0.5])
+        middle = np.array([0.5, 0.5], np.float32)
         ring = middle + (self.uv[list(OVAL)] - middle) * RING_UV_REACH
         return np.concatenate([self.uv, ring]).astype(np.float32)
 
@@ -90,7 +90,8 @@ class Topology:
         seed = np.zeros(VERTICES, np.float32)
         for loop in (*EYES, INNER_LIPS, OUTER_LIPS):
             seed[list(loop)] = 1
-        return np.clip(self.smooth @ (self.smooth @ seed) * 3, 0, 1)[:, None].astype(np.float32)
+        near = np.clip(self.smooth @ (self.smooth @ seed) * 3, 0, 1)
+        return np.asarray(near[:, None], dtype=np.float32)
 
     def texels(self, side: int) -> Indices:
         """Which triangle lies under each texel of a `side` x `side` picture of the layout; -1 where none does."""

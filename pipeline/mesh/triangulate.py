@@ -66,7 +66,7 @@ class _Mesh:
         """Restore the Delaunay property everywhere but across the fixed edges."""
         for _ in range(len(self.points)):
             bad = [e for e in list(self.across) if e not in fixed and self._inside(e)]
-            if not any([self._flip(e) for e in bad]):
+            if sum(self._flip(e) for e in bad) == 0:
                 return
 
     def _turn(self, a: int, b: int, c: int) -> float:

@@ -46,8 +46,9 @@ MAX_LINE = 1 << 24
 MAX_PROBLEMS = 20
 # What reading a damaged file can raise
 MALFORMED = (
-    LookupError, TypeError, ValueError, AttributeError, OSError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error
-)  # fmt: skip
+    *(LookupError, TypeError, ValueError, AttributeError, OSError, EOFError, RecursionError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 MANIFEST = "manifest.txt"
 MANIFEST_TITLE = "assent audit bundle v1"
 MANIFEST_SHAPE = (

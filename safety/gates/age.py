@@ -22,7 +22,7 @@ _PADDING: Final = 0.2
 _MEAN_RGB: Final = np.array([122.781998, 117.000999, 104.297997], np.float32)
 _YEARS: Final = np.array([0.25, *range(1, 81)], np.float64)
 
-VARIANTS: Final = tuple(ChipVariant(zoom, mirror) for zoom in (1.0, 0.95, 1.05) for mirror in (False, True))
+VARIANTS: Final = tuple(ChipVariant(zoom, mirror) for zoom in (1.0, 0.92, 1.08) for mirror in (False, True))
 """The exact chip, slightly nearer and slightly farther, each also mirrored."""
 
 # Below this width a face has too few pixels to tell an age.

@@ -80,11 +80,14 @@ def read_payload(session: Session, vault: Vault, event: AuditEvent) -> dict[str,
 def index_range(session: Session, since: datetime | None, until: datetime | None) -> tuple[int, int]:
     """Return the first leaf and the end (exclusive) of the smallest range with all events of that time.
 
-    `since` is inclusive, `until` exclusive. Leaves stand in the order in which they were sequenced, so the
-    range may hold a few events from just before or after.
+    `since` is inclusive, `until` exclusive; only leaves under the latest checkpoint count. Leaves stand in the order
+    in which they were sequenced, so the range may hold a few events from just before or after.
     """
-    query = select(func.min(AuditLeaf.position), func.max(AuditLeaf.position)).join(
-        AuditEvent, AuditEvent.id == AuditLeaf.event_id
+    signed = select(func.coalesce(func.max(AuditCheckpoint.size), 0)).scalar_subquery()
+    query = (
+        select(func.min(AuditLeaf.position), func.max(AuditLeaf.position))
+        .join(AuditEvent, AuditEvent.id == AuditLeaf.event_id)
+        .where(AuditLeaf.position < signed)
     )
     if since is not None:
         query = query.where(AuditEvent.at >= since)

@@ -28,7 +28,7 @@ def export(
     """Write a bundle that proves itself: events, checkpoints, proofs, public keys, and the verifier to run on it."""
     import shutil
 
-    from service.audit.events import EventKind
+    from service.audit.events import EventKind, Ref
     from service.audit.export import ExportError, export_bundle
     from service.audit.queries import index_range
     from service.audit.recorder import record
@@ -58,7 +58,7 @@ def export(
         except ExportError as error:
             raise Problem(422, "nothing_to_export", str(error)) from error
         with server.database.write() as session:
-            refs = {"first": done.first, "end": done.end, "format": "bundle"}
+            refs: dict[str, Ref] = {"first": done.first, "end": done.end, "format": "bundle"}
             record(session, EventKind.EXPORT_MADE, tenant_id=tenant, actor="operator", refs=refs)
     _console.print(f"{done.end - done.first} events in {out}. Anybody can check them: python3 {out}/verify.py {out}")
 

@@ -32,7 +32,8 @@ def demo(
     three of --source, --target and --capture are needed: consent takes a living person, so nothing here makes a
     capture out of a photo.
     """
-    from service.demo.story import OwnPictures, tell
+    from service.demo.cast import OwnPictures
+    from service.demo.story import tell
 
     given = (source, target, capture)
     if any(given) and not all(given):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.audit.events import EventKind
 from service.audit.queries import receipt_for
@@ -120,7 +121,7 @@ def result(job_id: str, server: Server, caller: ApiCaller) -> Response:
     """The released output. Consent is checked again; every download is logged."""
     with server.database.write() as session:
         job = find_job(session, caller.tenant_id, job_id)
-        mark = _released_mark(server, session, caller, job)
+        mark = _released_mark(session, caller, job)
         data = server.blobs.get(session, KeyOwner("job", job.id), job.id)
         refs = {"job": job.id}
         record(session, EventKind.RESULT_DOWNLOADED, tenant_id=job.tenant_id, actor=caller.actor, refs=refs)
@@ -128,7 +129,7 @@ def result(job_id: str, server: Server, caller: ApiCaller) -> Response:
     return Response(data, media_type=mark.media_type, headers=headers | {"Cache-Control": "private, no-store"})
 
 
-def _released_mark(server: Server, session: Any, caller: Caller, job: Job) -> Mark:
+def _released_mark(session: Session, caller: Caller, job: Job) -> Mark:
     if job.state == State.WITHDRAWN:
         raise Problem(410, "consent_withdrawn", "The consent was withdrawn; the output is taken down.")
     if job.state != State.DONE:

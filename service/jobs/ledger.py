@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import CursorResult, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.jobs.tables import Job
@@ -103,7 +103,7 @@ def move(
 
 def _expect_one(session: Session, statement: Any, job_id: str) -> None:
     result = session.execute(statement.execution_options(synchronize_session="fetch"))
-    if result.rowcount != 1:
+    if not isinstance(result, CursorResult) or result.rowcount != 1:
         raise LostRace(f"job {job_id} was changed by somebody else")
 
 

@@ -14,7 +14,7 @@ from safety.desk import Inspection
 from safety.verdict import Outcome
 from service.assembly import Assent
 from service.assets.library import load_picture
-from service.audit.events import EventKind
+from service.audit.events import EventKind, Ref
 from service.audit.recorder import record
 from service.jobs.ledger import State, move
 from service.jobs.screening import consent_of, refuse_for_consent, store_judgement, told_reasons
@@ -87,7 +87,7 @@ def _accept(server: Assent, worker: str, job_id: str, inspection: Inspection, re
     """Keep the output's verdict; returns whether the job goes on to be sealed."""
     with server.database.write() as session:
         job = session.get_one(Job, job_id)
-        refs = {"job": job.id, "milliseconds": round(sum(rendering.milliseconds.values())), "attempt": job.attempts}
+        refs: dict[str, Ref] = {"job": job.id, "milliseconds": round(sum(rendering.milliseconds.values())), "attempt": job.attempts}
         record(session, EventKind.JOB_RENDERED, tenant_id=job.tenant_id, actor=worker, refs=refs)
         store_judgement(session, job, "output", inspection)
         outcome = inspection.verdict.outcome

@@ -17,7 +17,7 @@ from pipeline.render import RenderPermit
 from provenance.credentials import DigitalSourceType, Ingredient, ManifestFacts
 from provenance.seal import Sealed, SealRefused
 from service.assembly import Assent
-from service.audit.events import EventKind
+from service.audit.events import EventKind, Ref
 from service.audit.recorder import record
 from service.consents.tables import Grant
 from service.jobs.ledger import LostRace, State
@@ -97,7 +97,7 @@ def store_sealed(server: Assent, worker: str, job_id: str, sealed: Sealed, facts
         if job.state != State.SEALING or job.lease_owner != worker:
             raise LostRace(f"job {job_id} was changed by somebody else")
         server.blobs.put(session, KeyOwner("job", job_id), job_id, sealed.data)
-        refs = {
+        refs: dict[str, Ref] = {
             "job": job_id,
             "output_digest": sealed.sha256,
             "manifest_digest": hashlib.sha256(sealed.manifest).hexdigest(),

@@ -100,7 +100,8 @@ def _check_capacity(session: Session, tenant_id: str, limit: int) -> None:
 
 def output_type_for(media_type: str) -> OutputType:
     """The type of the output for a target of this type: the same where we write it, else PNG, which loses nothing."""
-    return media_type if media_type in ("image/jpeg", "image/png", "image/webp") else "image/png"
+    same: dict[str, OutputType] = {"image/jpeg": "image/jpeg", "image/png": "image/png", "image/webp": "image/webp"}
+    return same.get(media_type, "image/png")
 
 
 def _new_job(caller: Caller, body: JobIn, digest: str, idempotency_key: str | None, output_type: OutputType) -> Job:

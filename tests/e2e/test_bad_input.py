@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.assembly import Assent
+from service.demo.client import ApiError, Client, jpeg
+from service.platform.settings import Settings
+from service.tenants.keys import create_api_key, create_tenant
 from tests.e2e.world import PURPOSE, astronaut, donor_photo
 
 pytestmark = pytest.mark.xdist_group("shared-server")
@@ -195,11 +199,6 @@ def test_a_wrong_key_is_refused_in_the_same_way(shared, header):
 
 
 def test_another_tenant_sees_nothing(shared, grant):
-    from service.assembly import Assent
-    from service.demo.client import ApiError, Client
-    from service.platform.settings import Settings
-    from service.tenants.keys import create_api_key, create_tenant
-
     server = Assent(Settings(home=shared.home))
     with server.database.write() as session:
         other = create_tenant(session, "Others")
@@ -229,8 +228,6 @@ def test_another_tenant_sees_nothing(shared, grant):
 
 
 def test_a_session_token_opens_only_its_own_session(shared):
-    from service.demo.client import ApiError, jpeg
-
     subject = shared.client.register("Two sessions")
     first, second = (shared.client.open_liveness(subject, "file") for _ in range(2))
     frame = jpeg(np.full((120, 160, 3), 128, np.uint8), 90)

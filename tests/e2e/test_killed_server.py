@@ -1,4 +1,4 @@
-"""A server killed with -9 at any stage of a job leaves nothing readable that is unsealed, and the job ends after restart."""
+"""Killed with -9 at any stage of a job, a server leaves nothing readable unsealed, and the job ends after restart."""
 
 import os
 import signal

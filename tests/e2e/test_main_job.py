@@ -3,9 +3,15 @@
 import cv2
 import numpy as np
 import pytest
+from sqlalchemy import select
 
+from safety.desk import Record
+from safety.policy import Policy
+from service.demo.capture import donor_capture
 from service.demo.client import ApiError
-from tests.e2e.world import PURPOSE, STATEMENT, astronaut, donor_photo
+from service.jobs.tables import Judgement
+from service.platform.database import Database
+from tests.e2e.world import PURPOSE, STATEMENT, astronaut, donor, donor_photo
 
 pytestmark = pytest.mark.xdist_group("shared-server")
 
@@ -124,9 +130,6 @@ def test_erasing_the_subject_makes_their_photos_unreadable(shared):
 
 
 def test_a_liveness_session_is_good_for_one_grant(shared):
-    from service.demo.capture import donor_capture
-    from tests.e2e.world import donor
-
     subject = shared.client.register("Dana")
     session = shared.client.open_liveness(subject, "file")
     assert shared.client.send_capture(session, donor_capture(donor(), session["moves"]))["outcome"] == "live"
@@ -138,9 +141,6 @@ def test_a_liveness_session_is_good_for_one_grant(shared):
 
 
 def test_a_capture_that_turns_the_other_way_does_not_pass(shared):
-    from service.demo.capture import donor_capture
-    from tests.e2e.world import donor
-
     subject = shared.client.register("Dana")
     session = shared.client.open_liveness(subject, "file")
     other = [{"left": "right", "right": "left"}[move] for move in session["moves"]]
@@ -175,12 +175,6 @@ def test_the_receipt_proves_the_release_offline(shared, done_job):
 
 
 def test_what_is_stored_is_judged_again_with_the_same_verdict(shared, done_job):
-    from sqlalchemy import select
-
-    from safety.desk import Record
-    from safety.policy import Policy
-    from service.jobs.tables import Judgement
-    from service.platform.database import Database
 
     database = Database(f"sqlite:///{shared.home / 'assent.db'}")
     with database.read() as session:

@@ -16,6 +16,7 @@ from service.demo.accounts import Accounts, make_accounts
 from service.demo.capture import donor_capture
 from service.demo.client import Client, jpeg
 from service.demo.donor import Donor, fictional_donor
+from service.demo.recorded import local_engine
 from service.demo.server import running_server
 
 PURPOSE = "film_post_production"
@@ -24,7 +25,7 @@ STATEMENT = "I agree that my face may be put onto another person's in pictures m
 
 @cache
 def donor() -> Donor:
-    return fictional_donor()
+    return fictional_donor(local_engine())
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from service.assets.tables import Asset
 from service.jobs.ledger import State
 from service.jobs.tables import Job
 from service.platform.database import Database, now
@@ -21,8 +22,6 @@ def prepared_database(url: str, **info: object) -> Database:
 
 def job_in(database: Database, state: State, *, age: timedelta = timedelta(0)) -> str:
     """A job in this state, of a tenant and with a target of its own; returns its id."""
-    from service.assets.tables import Asset
-
     at = now() - age
     tenant, asset, job = new_id("ten"), new_id("ast"), new_id("job")
     with database.write() as session:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from provenance.audit import LogKeys
 from service.audit.events import EventKind
@@ -40,22 +41,26 @@ class World:
     tenant: str
     subject: KeyOwner
 
-    def event(self, payload: dict[str, Any] | None = None, *, tenant: str | None = None, **refs: Any) -> str:
+    def event(self, payload: dict[str, Any] | None = None, **refs: Any) -> str:
         """Record one event in a transaction of its own."""
         with self.database.write() as session:
-            return record(
-                session,
-                EventKind.JOB_JUDGED,
-                tenant_id=tenant or self.tenant,
-                actor="system",
-                refs={"job": new_id("job"), "stage": "input", "outcome": "allow"} | refs,
-                payload=payload,
-                key_owner=self.subject if payload is not None else None,
-            )
+            return self._record(session, payload, **refs)
 
     def events(self, count: int, payload: dict[str, Any] | None = None) -> list[str]:
-        """Record several events."""
-        return [self.event(payload) for _ in range(count)]
+        """Record several events in one transaction."""
+        with self.database.write() as session:
+            return [self._record(session, payload) for _ in range(count)]
+
+    def _record(self, session: Session, payload: dict[str, Any] | None, **refs: Any) -> str:
+        return record(
+            session,
+            EventKind.JOB_JUDGED,
+            tenant_id=self.tenant,
+            actor="system",
+            refs={"job": new_id("job"), "stage": "input", "outcome": "allow"} | refs,
+            payload=payload,
+            key_owner=self.subject if payload is not None else None,
+        )
 
     def erase(self) -> None:
         """Destroy the subject's key."""

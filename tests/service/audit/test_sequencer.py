@@ -53,7 +53,7 @@ def test_sequencing_again_does_nothing(world: World) -> None:
 
 
 def test_writers_and_sequencers_at_once_leave_no_gap(either_world: World) -> None:
-    writers, each = 6, 15
+    writers, each = 6, 10
     stop = threading.Event()
     errors: list[BaseException] = []
 
@@ -63,13 +63,17 @@ def test_writers_and_sequencers_at_once_leave_no_gap(either_world: World) -> Non
         except BaseException as error:
             errors.append(error)
 
+    def write() -> None:
+        for _ in range(each):
+            either_world.event()
+
     def sequence() -> None:
         while not stop.is_set():
             sequence_now(either_world.database, batch=4)
             either_world.sequencer.checkpoint()
 
     sequencers = [threading.Thread(target=guarded, args=(sequence,)) for _ in range(3)]
-    writing = [threading.Thread(target=guarded, args=(lambda: either_world.events(each),)) for _ in range(writers)]
+    writing = [threading.Thread(target=guarded, args=(write,)) for _ in range(writers)]
     for thread in sequencers + writing:
         thread.start()
     for thread in writing:
@@ -105,15 +109,15 @@ def _process(url: str, folder: Path, count: int) -> subprocess.Popen[str]:
 
 def test_processes_at_once_share_one_log(either_world: World, tmp_path: Path) -> None:
     url = either_world.database.url.render_as_string(hide_password=False)
-    running = [_process(url, tmp_path, 12) for _ in range(2)]
+    running = [_process(url, tmp_path, 6) for _ in range(2)]
     outputs = [process.communicate(timeout=60)[0] for process in running]
     assert outputs == ["done\n"] * 2
-    _check(either_world, 24)
+    _check(either_world, 12)
 
 
 def test_a_killed_process_leaves_a_whole_log(world: World, tmp_path: Path) -> None:
     url = world.database.url.render_as_string(hide_password=False)
-    for _ in range(3):
+    for _ in range(2):
         before = _leaves(world)
         process = _process(url, tmp_path, 100_000)
         while _leaves(world) < before + 5:
@@ -210,6 +214,8 @@ def test_a_time_gives_the_smallest_range_with_all_its_events(world: World) -> No
     sequence_now(world.database)
     middle = now()
     world.events(3)
+    world.sequencer.checkpoint()
+    world.event()
     sequence_now(world.database)
     with world.database.read() as session:
         assert index_range(session, None, None) == (0, 5)

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import rfc8785
+from httpx import Client, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,8 @@ from safety.desk import Record
 from safety.findings import Finding, measured, unavailable
 from safety.policy import Policy
 from service.assembly import Assent
-from service.assets.library import add_asset
+from service.assets.library import add_asset, erase_asset, load_bytes
+from service.assets.tables import Asset
 from service.audit.tables import AuditEvent
 from service.consents.tables import Grant
 from service.jobs.ledger import State
@@ -173,6 +175,33 @@ class Office:
             for name, value in values.items():
                 setattr(job, name, value)
 
+    def colleague(self) -> Office:
+        """The same organisation with another reviewer."""
+        email = f"{new_id('carl')}@example.com"
+        with self.server.database.write() as session:
+            reviewer = create_reviewer(session, self.tenant_id, email, PASSWORD)
+        return Office(self.server, self.tenant_id, reviewer.id, email)
+
+    def judged_by(self, job_id: str, version: str, digest: str) -> None:
+        """Pretend that another policy judged the case."""
+        with self.server.database.write() as session:
+            judgement = session.scalars(select(Judgement).where(Judgement.job_id == job_id)).one()
+            judgement.verdict = judgement.verdict | {"policy_version": version, "policy_digest": digest}
+
+    def judged_again(self, job_id: str, stage: str) -> None:
+        """Add a newer judgement, as a second round through the gates would."""
+        with self.server.database.write() as session:
+            old = session.scalars(select(Judgement).where(Judgement.job_id == job_id)).one()
+            session.add(Judgement(job_id=job_id, stage=stage, record=old.record, verdict=old.verdict, created_at=now()))
+
+    def erase(self, asset_id: str) -> None:
+        with self.server.database.write() as session:
+            erase_asset(self.server, session, session.get_one(Asset, asset_id), self.reviewer_id)
+
+    def uploaded(self, asset_id: str) -> bytes:
+        with self.server.database.read() as session:
+            return load_bytes(self.server, session, asset_id)
+
     def events(self, *kinds: str) -> list[AuditEvent]:
         """What the log holds of this tenant, oldest first; of these kinds where any are named."""
         with self.server.database.read() as session:
@@ -198,3 +227,18 @@ def hidden(html: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', html)
     assert found, f"the page has no field {name}"
     return found[1]
+
+
+def log_in(client: Client, office: Office, password: str = PASSWORD, wanted: str = "") -> Response:
+    """Fill in and send the log-in form."""
+    form = client.get("/admin/login", params={"next": wanted} if wanted else None)
+    fields = {"csrf": hidden(form.text, "csrf"), "next": hidden(form.text, "next")}
+    return client.post("/admin/login", data=fields | {"email": office.email, "password": password})
+
+
+def decide(client: Client, job_id: str, decision: str = "approve", note: str = "", **changed: str) -> Response:
+    """Open a case and send its form; `changed` replaces fields of it."""
+    page = client.get(f"/admin/cases/{job_id}").text
+    fields = {"csrf": hidden(page, "csrf"), "judgement": hidden(page, "judgement")}
+    fields |= {"decision": decision, "note": note}
+    return client.post(f"/admin/cases/{job_id}/decision", data=fields | changed)

@@ -1,0 +1,54 @@
+"""One server for all tests of the review desk; each test has a tenant and a browser of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from service.app import create_app
+from service.assembly import Assent
+from service.platform.migrate import upgrade
+from service.platform.settings import Settings
+from tests.service.reviews.office import Office, log_in, open_office
+
+Browser = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """The whole application; its workers and its sequencer are not started."""
+    app = create_app(Settings(home=tmp_path_factory.mktemp("desk")))
+    server: Assent = app.state.assent
+    upgrade(server.database)
+    yield app
+    server.close()
+
+
+@pytest.fixture
+def office(app: FastAPI) -> Office:
+    return open_office(app.state.assent)
+
+
+@pytest.fixture
+def browser(app: FastAPI) -> Iterator[Browser]:
+    """Opens clients that keep cookies, follow no redirect by themselves and never hide an error of ours."""
+    opened: list[TestClient] = []
+
+    def open_client(address: str = "http://testserver") -> TestClient:
+        opened.append(TestClient(app, base_url=address, follow_redirects=False))
+        return opened[-1]
+
+    yield open_client
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def desk(browser: Browser, office: Office) -> TestClient:
+    """A client that the office's reviewer has logged in with."""
+    client = browser()
+    log_in(client, office)
+    return client
