@@ -30,18 +30,20 @@ class DetailEnhancer:
     digests: tuple[str, ...] = ()
 
     def enhance(self, region: SwappedRegion, pixels: Pixels, face: Face) -> SwappedRegion:
-        """Return the region with detail and grain like its base, the target's own pixels in the same place."""
-        del pixels, face  # the base says it all
+        """Return the region with detail and grain like the target's own in the same place."""
+        del face  # its measures are not needed
+        height, width = region.weight.shape
+        target = np.ascontiguousarray(pixels[region.y : region.y + height, region.x : region.x + width])
         shown = region.weight > SHOWN
         if int(shown.sum()) < FEWEST_PIXELS:
             return region
-        sharpened = _match_sharpness(region.pixels, region.base, shown)
-        return replace(region, pixels=_match_grain(sharpened, region.base, shown))
+        sharpened = _match_sharpness(region.pixels, target, shown)
+        return replace(region, pixels=_match_grain(sharpened, target, shown))
 
 
-def _match_sharpness(pixels: Pixels, base: Pixels, shown: NDArray[np.bool_]) -> Pixels:
+def _match_sharpness(pixels: Pixels, target: Pixels, shown: NDArray[np.bool_]) -> Pixels:
     """Soften or crispen the drawn face until its fine detail is as strong as the target's was."""
-    ours, theirs = _detail(pixels, shown), _detail(base, shown)
+    ours, theirs = _detail(pixels, shown), _detail(target, shown)
     if ours > theirs * TOLERANCE:
         sigma = min(WIDEST_BLUR, 0.45 * float(np.sqrt(ours / theirs)))
         softened: Pixels = cv2.GaussianBlur(pixels, (0, 0), sigma)
@@ -54,19 +56,19 @@ def _match_sharpness(pixels: Pixels, base: Pixels, shown: NDArray[np.bool_]) -> 
     return pixels
 
 
-def _match_grain(pixels: Pixels, base: Pixels, shown: NDArray[np.bool_]) -> Pixels:
+def _match_grain(pixels: Pixels, target: Pixels, shown: NDArray[np.bool_]) -> Pixels:
     """Add the noise that the target has and the drawn face lacks."""
-    ours, theirs = _noise(pixels, shown), _noise(base, shown)
+    ours, theirs = _noise(pixels, shown), _noise(target, shown)
     missing = float(np.sqrt(max(0.0, theirs**2 - ours**2)))
     if missing < LEAST_GRAIN:
         return pixels
-    grain = _grain(pixels, base) * np.float32(min(missing, MOST_GRAIN))
+    grain = _grain(pixels, target) * np.float32(min(missing, MOST_GRAIN))
     return np.clip(np.round(pixels + grain[..., None]), 0, 255).astype(np.uint8)
 
 
-def _grain(pixels: Pixels, base: Pixels) -> Floats:
+def _grain(pixels: Pixels, target: Pixels) -> Floats:
     """Unit noise (h, w), a little soft as a camera's is, seeded by the content."""
-    digest = sha256(pixels.tobytes() + base.tobytes()).digest()
+    digest = sha256(pixels.tobytes() + target.tobytes()).digest()
     raw = np.random.default_rng(int.from_bytes(digest[:8], "big")).standard_normal(pixels.shape[:2], np.float32)
     soft = cv2.GaussianBlur(raw, (0, 0), 0.6)
     return np.asarray(soft / max(float(soft.std()), 1e-6), dtype=np.float32)

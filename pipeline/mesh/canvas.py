@@ -78,7 +78,8 @@ class Canvas:
         half = self.carry(self.topology.drawn_uv, -1)
         full = self.enlarge(half)
         square = np.ones((3, 3), np.uint8)
-        jump = (cv2.dilate(half, square) - cv2.erode(half, square)).max(axis=2) > FOLD * max(1, 1024 / self.width)
+        spread = cv2.dilate(half, square) - cv2.erode(half, square)
+        jump = np.maximum(spread[..., 0], spread[..., 1]) > FOLD * max(1, 1024 / self.width)
         if jump.any():
             nearest = self.enlarge(half, cv2.INTER_NEAREST)
             folded = self.enlarge(jump.astype(np.uint8), cv2.INTER_NEAREST)

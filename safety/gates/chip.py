@@ -57,7 +57,7 @@ def five_points(face: Face) -> Points:
 
 
 def dlib_chip(pixels: Pixels, points: Points, size: int, padding: float, variant: ChipVariant | None = None) -> Pixels:
-    """Return the chip, BGR uint8 (size, size, 3). `points` is (5, 2), counted from pixel centres; `padding` as in dlib."""
+    """Return the chip, BGR uint8 (size, size, 3). `points` is (5, 2) from pixel centres; `padding` means dlib's own."""
     variant = variant or ChipVariant()
     centre, rotation, side = _rectangle(points, size, padding)
     span = side * variant.zoom - 1

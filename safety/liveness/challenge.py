@@ -10,13 +10,19 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from random import Random
 from typing import Any, Final, Literal, get_args
 
 Move = Literal["left", "right"]
 
 MOVES: Final[tuple[Move, ...]] = get_args(Move)
-LENGTHS: Final = (3, 4)
+_LENGTHS: Final = (3, 4)
+# A flat photo tilted by hand sometimes seems to turn far, but to one side only.
+SEQUENCES: Final = tuple(
+    moves for length in _LENGTHS for moves in product(MOVES, repeat=length) if len(set(moves)) == len(MOVES)
+)
+"""All sequences that may be asked for: three or four turns, with both sides among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +50,12 @@ class Challenge:
     def draw(
         cls, *, nonce: str | None = None, expires_at: datetime | None = None, rng: Random | None = None
     ) -> Challenge:
-        """Draw three or four turns, each to either side with the same chance.
+        """Draw one of `SEQUENCES`, each with the same chance.
 
         Without `rng` the operating system's generator is used; another one is for tests only.
         """
         source = rng or secrets.SystemRandom()
-        moves = tuple(source.choice(MOVES) for _ in range(source.choice(LENGTHS)))
-        return cls(moves, nonce or secrets.token_urlsafe(16), expires_at)
+        return cls(source.choice(SEQUENCES), nonce or secrets.token_urlsafe(16), expires_at)
 
     def to_json(self) -> dict[str, Any]:
         """Return the challenge as JSON types."""

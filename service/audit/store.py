@@ -1,10 +1,10 @@
 """The log's tree in the database: implements the library's `AuditStore` inside the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, false, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from provenance.audit import Checkpoint, Leaf, Node, Place, TreeError
@@ -28,15 +28,10 @@ class SqlAuditStore:
     def hashes(self, places: Sequence[Place]) -> list[bytes]:
         """Return the hash at each place; raise TreeError where the database lacks one."""
         found: dict[Place, bytes] = {}
-        by_level: dict[int, list[int]] = defaultdict(list)
-        for place in places:
-            by_level[place.level].append(place.position)
-        for level, positions in by_level.items():
-            for start in range(0, len(positions), _CHUNK):
-                found |= {
-                    Place(level, position): digest
-                    for position, digest in self._level(level, positions[start : start + _CHUNK])
-                }
+        for start in range(0, len(places), _CHUNK):
+            chunk = places[start : start + _CHUNK]
+            found |= self._leaf_hashes([place for place in chunk if place.level == 0])
+            found |= self._node_hashes([place for place in chunk if place.level > 0])
         try:
             return [found[place] for place in places]
         except KeyError as error:
@@ -63,14 +58,23 @@ class SqlAuditStore:
         """Insert a signed checkpoint."""
         self._session.add(AuditCheckpoint(size=checkpoint.size, root=checkpoint.root, note=note, signed_at=now()))
 
-    def _level(self, level: int, positions: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        if level == 0:
-            query = select(AuditLeaf.position, AuditLeaf.hash).where(AuditLeaf.position.in_(positions))
-        else:
-            query = select(AuditNode.position, AuditNode.hash).where(
-                AuditNode.level == level, AuditNode.position.in_(positions)
-            )
-        yield from self._session.execute(query)
+    def _leaf_hashes(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        positions = [place.position for place in places]
+        query = select(AuditLeaf.position, AuditLeaf.hash).where(AuditLeaf.position.in_(positions))
+        rows = self._session.execute(query) if places else ()
+        return {Place(0, position): digest for position, digest in rows}
+
+    def _node_hashes(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        by_level: dict[int, list[int]] = defaultdict(list)
+        for place in places:
+            by_level[place.level].append(place.position)
+        # One lookup in the primary key for each level; SQLite would scan the table for `(level, position) IN …`.
+        wanted = [
+            and_(AuditNode.level == level, AuditNode.position.in_(positions)) for level, positions in by_level.items()
+        ]
+        query = select(AuditNode.level, AuditNode.position, AuditNode.hash).where(or_(false(), *wanted))
+        rows = self._session.execute(query) if wanted else ()
+        return {Place(level, position): digest for level, position, digest in rows}
 
     def _sequencing_time(self) -> datetime:
         """Return the time for new leaves, never before the last leaf's, even if the clock was set back."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from provenance.credentials import (
     MEDIA_TYPES,
@@ -228,8 +229,6 @@ def test_a_signature_by_another_key_is_caught_by_both_verifiers(
 
 
 def test_der_signatures_are_taken_too(picture: Pixels, ingredients: Ingredients, identity: SigningIdentity) -> None:
-    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature  # noqa: PLC0415
-
     def der(data: bytes) -> bytes:
         raw = identity.sign(data)
         return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))

@@ -28,7 +28,6 @@ from provenance.watermark import (
 )
 from tests.provenance.pictures import IDENT, KEY, Pixels, bgr
 
-
 # Hypothesis runs a test many times with one fixture, so these two are shared outright.
 _SHARED = Watermarker(KEY)
 _CAT = bgr(skimage.data.chelsea())

@@ -21,7 +21,7 @@ from service.audit.export import Export, ExportError, export_bundle
 from service.audit.tables import AuditEvent
 from service.platform.ids import new_id
 from service.platform.vault import KeyOwner, VaultError
-from tests.service.audit.conftest import World
+from tests.service.audit.conftest import World, create_tables, make_world
 
 SECRET = {"name": "Jane Doe", "score": 1e-7, "note": "\u20ac\n"}
 

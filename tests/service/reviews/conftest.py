@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from service.app import create_app
 from service.assembly import Assent
 from service.platform.migrate import upgrade
 from service.platform.settings import Settings
-from tests.service.reviews.office import Office, log_in, open_office
+from tests.service.reviews.office import POLICY, Office, log_in, open_office
+
+with warnings.catch_warnings():
+    # Starlette asks for httpx2, which offers what httpx does; the project's clients stand on httpx.
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
 
 Browser = Callable[..., TestClient]
 
@@ -20,7 +25,9 @@ Browser = Callable[..., TestClient]
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     """The whole application; its workers and its sequencer are not started."""
-    app = create_app(Settings(home=tmp_path_factory.mktemp("desk")))
+    home = tmp_path_factory.mktemp("desk")
+    (home / "policy.yaml").write_text(POLICY)
+    app = create_app(Settings(home=home, policy=home / "policy.yaml"))
     server: Assent = app.state.assent
     upgrade(server.database)
     yield app

@@ -35,8 +35,28 @@ from service.subjects.register import register_subject
 from service.tenants.keys import create_tenant
 from service.tenants.reviewers import create_reviewer
 
+SUSPECT = (("target", "nsfw.chest", 0.71), ("source:0", "age.lowest", 22.4))
+
+
 PASSWORD = "four words and a comma"
-SUSPECT = (("target", "nsfw.female_breast_covered", 0.71), ("source:0", "age.lowest", 22.4))
+POLICY = """
+name: house
+version: 3
+description: What the tests of the review desk judge by.
+required:
+  source: [age.lowest, face.width, nsfw.class]
+  target: [age.lowest, nsfw.class, nsfw.chest]
+  output: [nsfw.class]
+unmeasured:
+  - {code: not_checked, outcome: review, message: A safety check could not be made.}
+rules:
+  - {code: minor, on: [source, target], findings: [age.lowest], below: 18, outcome: refuse,
+     message: A person in the picture may be a minor.}
+  - {code: age_unsure, on: [source, target], findings: [age.lowest], below: 25, outcome: review,
+     message: The age of a person in the picture is not certain.}
+  - {code: suggestive, on: [target], findings: [nsfw.chest], at_least: 0.6, outcome: review,
+     message: The picture may be suggestive.}
+"""
 
 
 def picture(seed: int = 0, width: int = 640, height: int = 480) -> Pixels:
@@ -50,12 +70,12 @@ def picture(seed: int = 0, width: int = 640, height: int = 480) -> Pixels:
 
 
 def findings(*changed: tuple[str, str, float | None]) -> list[Finding]:
-    """What harmless pictures give under the shipped policy, with the changed findings in their place."""
+    """What harmless pictures give under the policy, with the changed findings in their place."""
     quiet = {"age.lowest": 44.0, "face.width": 180.0}
     scores: dict[tuple[str, str], float | None] = {
         (subject, name): quiet.get(name, 0.0)
         for subject in ("source:0", "target")
-        for name in Policy.shipped().document.required[subject.partition(":")[0]]  # type: ignore[index]
+        for name in Policy.parse(POLICY).document.required[subject.partition(":")[0]]
     }
     scores |= {(subject, name): score for subject, name, score in changed}
     return [
@@ -123,7 +143,7 @@ class Office:
             updated_at=at,
             attempts=1,
         )
-        verdict = record.judge(Policy.shipped()).to_json()
+        verdict = record.judge(Policy.parse(POLICY)).to_json()
         with self.server.database.write() as session:
             session.add(job)
             session.flush()
