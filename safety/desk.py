@@ -131,7 +131,7 @@ class SafetyDesk:
             rows = np.asarray(self._engine.embed(pixels, faces), np.float32)
         except Exception:
             return None
-        return rows if len(rows) == len(faces) else None
+        return rows if rows.ndim == 2 and len(rows) == len(faces) else None
 
     def _judge(self, evidence: Sequence[Evidence], subjects: Sequence[str]) -> Inspection:
         record = Record(tuple(subjects), tuple(self._runner.run(evidence)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, SupportsFloat
 
 Status = Literal["measured", "unavailable"]
 Box = tuple[float, float, float, float]
@@ -84,7 +84,7 @@ def measured(
     gate: str,
     subject: str,
     name: str,
-    score: float,
+    score: SupportsFloat,
     *,
     region: Iterable[float] | None = None,
     model: str | None = None,

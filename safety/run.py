@@ -63,6 +63,7 @@ class _Examination:
         self._evidence = tuple(evidence)
         self._done: dict[int, list[Finding]] = {}
         self._reason = "time limit"
+        self._given_up = False
         self.thread = threading.Thread(target=self._work, name=f"gate-{gate.name}", daemon=True)
 
     def start(self) -> None:
@@ -80,7 +81,8 @@ class _Examination:
         if self.thread.ident is None:
             return True
         self.thread.join(max(0.0, seconds))
-        return not self.thread.is_alive()
+        self._given_up = self.thread.is_alive()
+        return not self._given_up
 
     def findings(self) -> list[Finding]:
         """Return what is there, and for all that is not, that it is unavailable."""
@@ -93,6 +95,8 @@ class _Examination:
 
     def _work(self) -> None:
         for index, evidence in enumerate(self._evidence):
+            if self._given_up:  # nobody listens any more
+                return
             self._done[index] = _examine(self.gate, evidence)
 
 

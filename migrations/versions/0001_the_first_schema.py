@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from service.audit.tables import install_guards
+from service.audit.tables import install_guards, remove_guards
 
 revision = "0001"
 down_revision = None
@@ -341,3 +341,4 @@ def downgrade() -> None:
     op.drop_table("audit_event")
     op.drop_index(op.f("ix_audit_checkpoint_size"), table_name="audit_checkpoint")
     op.drop_table("audit_checkpoint")
+    remove_guards(op.get_bind())

@@ -80,9 +80,7 @@ class _Problem:
         """Return the demand at the wanted or the nearest affordable margin, and its mean square."""
         demand = self.demand(host, strength.margin)
         energy = self.mean_square(demand)
-        target = float(
-            np.clip(energy, _mean_square(strength.weakest_db), _mean_square(strength.strongest_db))
-        )
+        target = float(np.clip(energy, _mean_square(strength.weakest_db), _mean_square(strength.strongest_db)))
         if energy == target:
             return demand, target
         low, high = (0.0, strength.margin) if energy > target else (strength.margin, 60.0)

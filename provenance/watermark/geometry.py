@@ -25,8 +25,10 @@ PILOT_LINE_WEIGHT = 1.6
 REFINED = 8
 DECODED = 5
 POLISHED = 2
-# Three in four geometries of unmarked pictures score below this; every one that ever decoded, above 6.
-GIVE_UP_SCORE = 4.6
+# Pilot scores of wrong geometries reach 4.6 one time in four and never passed 5.3 on 48 unmarked crops; geometries
+# that decoded scored above 6.2, and polishing helped only from 6.4 on.
+DECODE_SCORE = 4.6
+POLISH_SCORE = 5.3
 # A picture mapped back to less or more than this many canonical pixels a side is not worth decoding.
 SIDE_RANGE = (32, 1500)
 
@@ -51,20 +53,16 @@ class GeometricSearch:
     def search(self, scaled: Floats, white: Floats) -> Reading | None:
         """Return the reading of a canonical picture at the best geometry that decodes, or None."""
         spectrum = log_spectrum(white)
-        refined = sorted(
-            (self._refine(spectrum, start) for start in self._starts(spectrum)), key=lambda pair: -pair[0]
-        )
+        refined = sorted((self._refine(spectrum, start) for start in self._starts(spectrum)), key=lambda pair: -pair[0])
         tried: list[tuple[float, Reals]] = []
         for _, geometry in refined[:DECODED]:
-            attempt = self._attempt(scaled, geometry, GIVE_UP_SCORE)
+            attempt = self._attempt(scaled, geometry, DECODE_SCORE)
             if attempt.reading is not None:
                 return attempt.reading
             tried.append((attempt.score, geometry))
         tried.sort(key=lambda pair: -pair[0])
-        if tried[0][0] < GIVE_UP_SCORE:
-            return None
         for score, geometry in tried[:POLISHED]:
-            reading = self._polish(scaled, geometry, score)
+            reading = self._polish(scaled, geometry, score) if score >= POLISH_SCORE else None
             if reading is not None:
                 return reading
         return None
@@ -199,13 +197,9 @@ def _grid() -> tuple[Reals, NDArray[np.int32]]:
     turns = np.arange(-4.0, 4.01, 0.4)
     aspects = np.arange(-0.13, 0.131, 0.006)
     rows = [(scale, scale, turn) for scale in scales for turn in turns]
-    rows += [
-        (scale * np.exp(a), scale * np.exp(-a), 0.0) for scale in scales for a in aspects if abs(a) > 1e-3
-    ]
+    rows += [(scale * np.exp(a), scale * np.exp(-a), 0.0) for scale in scales for a in aspects if abs(a) > 1e-3]
     grid = np.array(rows)
     line_rows, line_columns, _, _ = half_ring()
     across, down = _map_lines(grid, line_rows, line_columns)
-    bins = (np.rint(down).astype(np.int32) % SPECTRUM) * SPECTRUM + np.rint(across).astype(
-        np.int32
-    ) % SPECTRUM
+    bins = (np.rint(down).astype(np.int32) % SPECTRUM) * SPECTRUM + np.rint(across).astype(np.int32) % SPECTRUM
     return grid, bins

@@ -124,9 +124,7 @@ def _choose_pilot(draws: KeyedDraws, rows: NDArray[np.intp], columns: NDArray[np
         orbits.setdefault((low, high), []).append(index)
     # Orbits on an axis or a diagonal have two lines instead of four, and would weaken their ring.
     full = [
-        key
-        for key, lines in orbits.items()
-        if len(lines) == 4 and PILOT_BAND[0] <= np.hypot(*key) <= PILOT_BAND[1]
+        key for key, lines in orbits.items() if len(lines) == 4 and PILOT_BAND[0] <= np.hypot(*key) <= PILOT_BAND[1]
     ]
     full.sort(key=lambda key: (float(np.hypot(*key)), key))
     chosen: list[int] = []

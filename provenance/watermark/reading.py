@@ -84,10 +84,7 @@ class TileReader:
     def decode(self, tile: Floats, pixels: int, placements: Sequence[Placement]) -> Reading | None:
         """Return the first reading among the placements that our MAC accepts; `pixels` were folded."""
         lines = np.stack(
-            [
-                self.lattice.shifted(self.lattice.lines(p.orient(tile), pixels), p.down, p.right)
-                for p in placements
-            ]
+            [self.lattice.shifted(self.lattice.lines(p.orient(tile), pixels), p.down, p.right) for p in placements]
         )
         soft, _ = self.lattice.measure(lines)
         limit = SOFT_CLIP * np.median(np.abs(soft), axis=1, keepdims=True)

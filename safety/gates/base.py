@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 from safety.evidence import Evidence
 from safety.findings import Finding, measured
@@ -39,7 +39,9 @@ class Reporter:
         self._model = model
         self._start = time.perf_counter()
 
-    def found(self, name: str, score: float, *, region: Iterable[float] | None = None, note: str = "") -> Finding:
+    def found(
+        self, name: str, score: SupportsFloat, *, region: Iterable[float] | None = None, note: str = ""
+    ) -> Finding:
         """Return a measured finding; raises ValueError where the score is not finite."""
         return measured(
             self._gate,

@@ -72,7 +72,7 @@ def nsfw_class(session: Any, pixels: Pixels) -> float:
     """Return open_nsfw's probability 0..1 that the picture is not safe for work."""
     (output,) = session.run(None, {"input:0": _class_input(pixels)})
     table = np.asarray(output, np.float32)
-    if table.shape != (1, 2):
+    if table.shape != (1, 2) or not np.isclose(table.sum(), 1, atol=1e-2):
         raise ValueError(f"unexpected answer of the network, shape {table.shape}")
     return float(table[0, 1])
 

@@ -41,7 +41,9 @@ LABELS: Final = (
     "buttocks_covered",
 )
 
-_STRIDE: Final = 32
+# The network answers for every cell of three grids; a side has to be a multiple of the coarsest.
+_STRIDES: Final = (8, 16, 32)
+_STRIDE: Final = _STRIDES[-1]
 _LEVELS: Final = (320, 640, 1280, 2560)
 _TILE: Final = 1280
 _OVERLAP: Final = 256
@@ -122,7 +124,8 @@ def _detect(session: Any, view: _View) -> tuple[Floats, Floats]:
     tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None] / np.float32(255))
     (output,) = session.run(None, {"images": tensor})
     table = np.asarray(output, np.float32)
-    if table.ndim != 3 or table.shape[1] != 4 + len(LABELS) or not np.isfinite(table).all():
+    anchors = sum((canvas.shape[0] // stride) * (canvas.shape[1] // stride) for stride in _STRIDES)
+    if table.shape != (1, 4 + len(LABELS), anchors) or not np.isfinite(table).all():
         raise ValueError(f"unexpected answer of the network, shape {table.shape}")
     cx, cy, w, h = table[0, :4]
     corners = np.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], axis=1)

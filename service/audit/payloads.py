@@ -14,9 +14,11 @@ from sqlalchemy.orm import Session
 
 from provenance.audit import canonical_json
 from service.audit.tables import AuditEvent
-from service.platform.vault import KeyDestroyed, KeyOwner, Vault, VaultError
+from service.platform.vault import DataKey, KeyDestroyed, KeyOwner, Vault, VaultError
 
 ERASED: Final = "erased"
+_HELD = "audit_held_keys"
+_MAX_HELD = 1000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def seal_payload(
     data = canonical_json(payload)
     try:
         ciphertext = vault.encrypt(session, owner, data, _context(event_id))
+        _hold_key(session, owner)
         return SealedPayload(_commit(_opening(session, vault, owner, event_id), data), ciphertext)
     except KeyDestroyed:
         return None
@@ -64,6 +67,7 @@ def open_payload(
     if commitment is None or event.payload is None or event.owner_kind is None or event.owner_id is None:
         raise PayloadDamagedError(f"the payload of {event.id} was removed or added")
     owner = KeyOwner(event.owner_kind, event.owner_id)
+    _hold_key(session, owner)
     try:
         data = vault.decrypt(session, owner, event.payload, _context(event.id))
         opening = _opening(session, vault, owner, event.id)
@@ -72,6 +76,14 @@ def open_payload(
     if not hmac.compare_digest(_commit(opening, data), commitment):
         raise PayloadDamagedError(f"the payload of {event.id} is not the one that its leaf commits to")
     return OpenPayload(data.decode(), opening)
+
+
+def _hold_key(session: Session, owner: KeyOwner) -> None:
+    """Keep the row of the owner's key in the session, which would otherwise read it again for every event."""
+    held = session.info.setdefault(_HELD, {})
+    if len(held) >= _MAX_HELD:
+        held.clear()
+    held[owner] = session.get(DataKey, (owner.kind, owner.id))
 
 
 def _context(event_id: str) -> bytes:

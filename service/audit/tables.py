@@ -133,3 +133,9 @@ def install_guards(connection: Connection) -> None:
     """Create the append-only triggers; the migration that creates the tables calls this once."""
     for statement in GUARDS[connection.dialect.name]:
         connection.exec_driver_sql(statement)
+
+
+def remove_guards(connection: Connection) -> None:
+    """Drop what the triggers leave behind after their tables are gone; a downgrade calls this last."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DROP FUNCTION audit_append_only()")

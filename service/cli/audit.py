@@ -60,7 +60,7 @@ def export(
         with server.database.write() as session:
             refs: dict[str, Ref] = {"first": done.first, "end": done.end, "format": "bundle"}
             record(session, EventKind.EXPORT_MADE, tenant_id=tenant, actor="operator", refs=refs)
-    _console.print(f"{done.end - done.first} events in {out}. Anybody can check them: python3 {out}/verify.py {out}")
+    _console.print(f"{done.end - done.first} events in {out}. Anybody can check them: python3 -I {out}/verify.py {out}")
 
 
 def _utc(time: datetime | None) -> datetime | None:

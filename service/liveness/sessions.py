@@ -71,14 +71,14 @@ def open_session(
 
 
 def _check_lock_out(session: Session, subject_id: str, tries: int) -> None:
-    failed = select(func.count()).where(
+    # Sessions that were only opened count too: a recorded clip must not be able to draw until the order fits.
+    opened = select(func.count()).where(
         LivenessSession.subject_id == subject_id,
-        LivenessSession.state == "failed",
-        LivenessSession.outcome == "not_live",
-        LivenessSession.finished_at > now() - _LOCK_OUT,
+        LivenessSession.state != "passed",
+        LivenessSession.created_at > now() - _LOCK_OUT,
     )
-    if (session.scalar(failed) or 0) >= tries:
-        detail = "This person has failed too many liveness sessions."
+    if (session.scalar(opened) or 0) >= tries:
+        detail = "This person has opened too many liveness sessions without passing."
         headers = {"Retry-After": str(int(_LOCK_OUT.total_seconds()))}
         raise Problem(429, "liveness_locked", detail, hint="Try again in a quarter of an hour.", headers=headers)
 

@@ -39,13 +39,17 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0, le=32)] = Field(1, description="Worker threads in the server's process.")
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
+    checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = Field(
+        30.0, description="How often the audit log signs a checkpoint, each about 4 kB."
+    )
 
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 40 * 1024 * 1024
     max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
     max_open_jobs: Annotated[int, Field(ge=1)] = Field(200, description="Unfinished jobs that one tenant may have.")
     liveness_seconds: Annotated[int, Field(ge=10, le=600)] = 180
-    liveness_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    liveness_tries: Annotated[int, Field(ge=1, le=1000)] = Field(
+        5, description="Sessions that one person may open without passing, in a quarter of an hour."
+    )
     liveness_frames: Annotated[int, Field(ge=10, le=5000)] = 900
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -106,11 +106,8 @@ class Vault:
 
     def commitment(self, session: Session, owner: KeyOwner, data: bytes) -> bytes:
         """HMAC-SHA-256 of the data under a key derived from the owner's: it tells nothing once that is destroyed."""
-        return hmac.digest(self.commitment_key(session, owner), data, hashlib.sha256)
-
-    def commitment_key(self, session: Session, owner: KeyOwner) -> bytes:
-        """The derived key of `commitment`; an export carries it as the opening where the reader may see the payload."""
-        return _derive(self._key(session, owner, create=True), b"assent audit commitment")
+        key = _derive(self._key(session, owner, create=True), b"assent audit commitment")
+        return hmac.digest(key, data, hashlib.sha256)
 
     def destroy(self, session: Session, owner: KeyOwner) -> bool:
         """Destroy the owner's key; returns whether there was one. Everything under it is unreadable from then on."""

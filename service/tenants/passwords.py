@@ -39,8 +39,9 @@ def password_matches(stored: str | None, password: str) -> bool:
     if len(text) > MAX_LENGTH:
         return False
     with _IN_LINE:
+        decoy = _decoy()  # made at the first check of all, whoever that is about
         try:
-            return _HASHER.verify(stored or _decoy(), text) and stored is not None
+            return _HASHER.verify(stored or decoy, text) and stored is not None
         except VerificationError:
             return False
 

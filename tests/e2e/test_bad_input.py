@@ -158,7 +158,7 @@ def test_a_chosen_face_of_two_is_swapped_and_the_other_left(shared, grant, pair,
     result = shared.client.call("GET", f"/v1/jobs/{job}/result").content
     before, after = (cv2.imdecode(np.frombuffer(d, np.uint8), 1).astype(int) for d in (pair, result))
     difference = np.abs(after - before).max(axis=2)[60:190]
-    halves = [np.mean(difference[:, x + 170 : x + 280] > 25) for x in (0, 512)]
+    halves = [np.mean(difference[:, x + 170 : x + 280] > 15) for x in (0, 512)]
     assert max(halves) > 0.15
     assert min(halves) < 0.02
 

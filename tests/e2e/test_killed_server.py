@@ -1,18 +1,21 @@
 """Killed with -9 at any stage of a job, a server leaves nothing readable unsealed, and the job ends after restart."""
 
 import os
+import shutil
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from service.demo.accounts import Accounts
 from service.demo.client import Client
 from service.demo.server import running_server
 from tests.e2e.pausing_server import POINTS
-from tests.e2e.world import World, astronaut, donor_photo, make_accounts
+from tests.e2e.world import World, astronaut, donor_photo, world
 
 
 def picture_files(home: Path) -> list[Path]:
@@ -33,27 +36,46 @@ def wait_for(path: Path, seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A stopped server's home with a consented person, and what is needed to submit their swap."""
+
+    home: Path
+    accounts: Accounts
+    source: str
+    target: str
+    grant: str
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Prepared:
+    home = tmp_path_factory.mktemp("prepared") / "home"
+    with world(home) as running:
+        _, grant = running.consenting_subject()
+        source, target = running.client.upload(donor_photo()), running.client.upload(astronaut())
+        return Prepared(home, running.accounts, source, target, grant)
+
+
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_server_leaves_nothing_unsealed_and_the_job_ends_after_restart(tmp_path, monkeypatch, point):
+def test_a_killed_server_leaves_nothing_unsealed_and_the_job_ends_after_restart(prepared, tmp_path, monkeypatch, point):
     home, mark = tmp_path / "home", tmp_path / "arrived"
-    accounts = make_accounts(home)
+    shutil.copytree(prepared.home, home)
+    key = prepared.accounts.api_key
     monkeypatch.setenv("PAUSE_AT", point)
     monkeypatch.setenv("PAUSE_MARK", str(mark))
-    settings = {"file_captures": "accept", "lease_seconds": "1", "model_threads": "1"}
     with (
-        running_server(home, "tests.e2e.pausing_server", **settings) as server,
-        Client(server.url, accounts.api_key) as client,
+        running_server(home, "tests.e2e.pausing_server", lease_seconds="1") as server,
+        Client(server.url, key) as client,
     ):
-        world = World(home, accounts, client, server.url)
-        _, grant = world.consenting_subject()
-        job = world.submit(client.upload(donor_photo()), client.upload(astronaut()), grant)
+        stopped = World(home, prepared.accounts, client, server.url)
+        job = stopped.submit(prepared.source, prepared.target, prepared.grant)
         wait_for(mark)
         if point != "after_release":
-            assert world.state(job) != "done"
+            assert stopped.state(job) != "done"
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
     assert picture_files(home) == []
-    with running_server(home, **settings) as server, Client(server.url, accounts.api_key) as client:
+    with running_server(home, lease_seconds="1") as server, Client(server.url, key) as client:
         answer = client.wait(job, through_review=False)
         assert answer["state"] == "done", answer
         result = client.call("GET", f"/v1/jobs/{job}/result").content

@@ -7,11 +7,10 @@ from sqlalchemy import select
 
 from safety.desk import Record
 from safety.policy import Policy
-from service.demo.capture import donor_capture
 from service.demo.client import ApiError
 from service.jobs.tables import Judgement
 from service.platform.database import Database
-from tests.e2e.world import PURPOSE, STATEMENT, astronaut, donor, donor_photo
+from tests.e2e.world import PURPOSE, STATEMENT, astronaut, capture, donor_photo
 
 pytestmark = pytest.mark.xdist_group("shared-server")
 
@@ -132,7 +131,7 @@ def test_erasing_the_subject_makes_their_photos_unreadable(shared):
 def test_a_liveness_session_is_good_for_one_grant(shared):
     subject = shared.client.register("Dana")
     session = shared.client.open_liveness(subject, "file")
-    assert shared.client.send_capture(session, donor_capture(donor(), session["moves"]))["outcome"] == "live"
+    assert shared.client.send_capture(session, capture(session["moves"]))["outcome"] == "live"
     expires = "2027-01-01T00:00:00Z"
     shared.client.grant(session["id"], [PURPOSE], expires, STATEMENT, "Dana")
     with pytest.raises(ApiError) as error:
@@ -144,7 +143,7 @@ def test_a_capture_that_turns_the_other_way_does_not_pass(shared):
     subject = shared.client.register("Dana")
     session = shared.client.open_liveness(subject, "file")
     other = [{"left": "right", "right": "left"}[move] for move in session["moves"]]
-    verdict = shared.client.send_capture(session, donor_capture(donor(), other))
+    verdict = shared.client.send_capture(session, capture(other))
     assert verdict["outcome"] == "not_live"
     with pytest.raises(ApiError) as error:
         shared.client.grant(session["id"], [PURPOSE], "2027-01-01T00:00:00Z", STATEMENT, "Dana")

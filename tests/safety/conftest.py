@@ -45,7 +45,7 @@ def astronaut_seen(engine: FaceEngine, astronaut: Pixels) -> Evidence:
 @pytest.fixture(scope="session")
 def astronaut_template(astronaut_seen: Evidence) -> Floats:
     assert astronaut_seen.embeddings is not None
-    return astronaut_seen.embeddings[0]
+    return np.asarray(astronaut_seen.embeddings[0], np.float32)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ HARMLESS: Mapping[str, float] = {"face.width": 200.0, "age.lowest": 40.0}
 def face(x: float = 100.0, y: float = 100.0, width: float = 80.0, yaw: float = 0.0, pitch: float = 0.0) -> Face:
     """A face whose mesh is scattered over a square about (x, y)."""
     scatter = np.random.default_rng(0).uniform(-0.5, 0.5, (468, 3)) * width
-    mesh = (scatter + (x, y, 0)).astype(np.float32)
+    mesh = (scatter + np.array([x, y, 0])).astype(np.float32)
     return Face(mesh=mesh, presence=1.0, pose=Pose(yaw, pitch, 0.0), width=width, score=1.0)
 
 
@@ -54,4 +54,4 @@ def torso(size: int = 480) -> Pixels:
     body = cv2.GaussianBlur((across < 1).astype(np.float32), (0, 0), 1.2)[..., None]
     lit = skin * (0.3 + 0.75 * light[..., None])
     picture = lit * body + np.array([120, 115, 110]) * (1 - body)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)

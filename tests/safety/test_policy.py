@@ -30,7 +30,7 @@ required:
 unmeasured:
   - {code: not_checked, outcome: review, message: It could not be checked.}
 rules:
-  - {code: too_risky, on: [source, target, output], findings: [a.risk], above: 0.5, outcome: refuse, message: It is too risky.}
+  - {code: risky, on: [source, target, output], findings: [a.risk], above: 0.5, outcome: refuse, message: Too risky.}
 """
 
 
@@ -176,7 +176,7 @@ def test_messages_to_the_caller_hold_no_score() -> None:
     findings = [replace(f, score=0.7654321) for f in harmless_findings(POLICY, SUBJECTS)]
     assert "7654" not in " ".join(reason.message for reason in _judge(findings).reasons)
     with pytest.raises(PolicyError):
-        Policy.parse(MINIMAL.replace("It is too risky.", "Your score was {score}."))
+        Policy.parse(MINIMAL.replace("Too risky.", "Your score was {score}."))
 
 
 def test_a_verdict_survives_json() -> None:
@@ -230,7 +230,7 @@ def test_a_policy_that_could_let_something_slip_is_not_valid(old: str, new: str)
 def test_a_finding_is_not_judged_in_both_directions() -> None:
     both = (
         MINIMAL
-        + "  - {code: odd, on: [target], findings: [a.risk], below: 0.1, outcome: review, message: It is odd at last.}\n"
+        + "  - {code: odd, on: [target], findings: [a.risk], below: 0.1, outcome: review, message: It is odd.}\n"
     )
     with pytest.raises(PolicyError, match="both directions"):
         Policy.parse(both)

@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from service.app import create_app
 from service.assembly import Assent
 from service.platform.migrate import upgrade
 from service.platform.settings import Settings
+from service.tenants import passwords
 from tests.service.reviews.office import POLICY, Office, log_in, open_office
 
 with warnings.catch_warnings():
@@ -23,7 +25,17 @@ Browser = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+def cheap_passwords() -> Iterator[None]:
+    """Hash with the least that Argon2 allows; what a real hash costs is tested with the accounts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._decoy.cache_clear()
+        yield
+    passwords._decoy.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory, cheap_passwords: None) -> Iterator[FastAPI]:
     """The whole application; its workers and its sequencer are not started."""
     home = tmp_path_factory.mktemp("desk")
     (home / "policy.yaml").write_text(POLICY)
