@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,14 @@ from numpy.typing import NDArray
 from pipeline.faces import Floats
 from pipeline.mesh.masks import Masks
 from pipeline.mesh.settings import MeshSettings
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """`share` 0.5..1 of the relief over `light` float32 (n, n, 3) that is kept."""
+
+    share: float
+    light: Floats
+
 
 FEWEST_TEXELS = 40  # of common skin, below which colour statistics mean nothing
 
@@ -41,6 +51,25 @@ def colour_gain(source: Floats, target: Floats, common: Floats, masks: Masks, se
     overall = (_blurred(matched, 1.5) + 3) / (_blurred(source, 1.5) + 3)
     local = _local_gain(source * overall, target, common, masks, settings)
     return np.asarray(overall * local, dtype=np.float32)
+
+
+def relief_offset(source: Floats, target: Floats, common: Floats, gain: Floats, settings: MeshSettings) -> Relief:
+    """How much of the lit source's relief (wrinkles, blotches, hard light) to keep where the target's skin is calm.
+
+    A dark face that is lit up shows its relief magnified. Arguments as for `colour_gain`, with its result.
+    """
+    sigma = settings.relief_scale * source.shape[0]
+    lit = source * gain
+    light = masked_blur(lit, common, sigma)
+    ours = _roughness(target - masked_blur(target, common, sigma), common)
+    theirs = _roughness(lit - light, common)
+    allowed = max(settings.relief_excess * ours, settings.relief_floor)
+    return Relief(share=float(np.clip(allowed / max(theirs, 1e-3), 0.5, 1)), light=light)
+
+
+def _roughness(detail: Floats, common: Floats) -> float:
+    """The mean size of what is left without the light, grey levels."""
+    return float((np.abs(detail).mean(axis=2) * common).sum() / max(float(common.sum()), 1e-3))
 
 
 def match_statistics(picture: Floats, source: Floats, target: Floats, settings: MeshSettings) -> Floats:

@@ -18,7 +18,7 @@ from pipeline.mesh.skin import skin_likelihood
 from pipeline.mesh.topology import Topology
 
 CM_PER_LAYOUT = 22.0  # what the layout's unit is on a face, about
-HIDDEN, SHOWN = 0.3, 0.6  # cosines to the view: past 73 degrees a surface is not seen, within 53 it is seen well
+HIDDEN, SHOWN = 0.2, 0.5  # cosines to the view: past 78 degrees a surface is not seen, within 60 it is seen well
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +84,20 @@ def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings
     pose = fit_similarity(topology.shape, face.mesh, topology.stiffness)
     texture = flatten(pixels, face.mesh, pose, topology, side)
     shown = np.clip((facing_camera(face.mesh, topology) - HIDDEN) / (SHOWN - HIDDEN), 0, 1)
-    numbers = topology.texels(side)
-    seen = np.where(numbers >= 0, shown[topology.triangles].mean(axis=1)[numbers], 0).astype(np.float32)
-    skin = cv2.resize(skin_likelihood(_small(texture, settings), masks), (side, side))
+    seen = _over_layout(shown, topology, side)
+    turned = np.clip((0.9 - _over_layout(facing_camera(face.mesh, topology), topology, settings.small_side)) / 0.2, 0, 1)
+    skin = skin_likelihood(_small(texture, settings), masks, turned.astype(np.float32))
+    skin = cv2.resize(skin, (side, side))
     margin = np.ones((side // 40, side // 40), np.uint8)  # at the edge of what is seen the background shines through
     seen = cv2.GaussianBlur(cv2.erode(seen * skin, margin), (0, 0), side / 80)
     frontal = max(abs(float(pose.rotation[2, 2])), 0.05)
     return _View(texture.astype(np.float32), seen, pose.to_model(face.mesh), frontal)
+
+
+def _over_layout(values: Floats, topology: Topology, side: int) -> Floats:
+    """Values of the vertices (468,) as a picture of the layout, flat over each triangle, 0 outside."""
+    numbers = topology.texels(side)
+    return np.where(numbers >= 0, values[topology.triangles].mean(axis=1)[numbers], 0).astype(np.float32)
 
 
 def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats]:

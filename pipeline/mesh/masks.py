@@ -22,7 +22,7 @@ class Masks:
     `paste` float32 (mask side)² 0..1: where the source may show; the eyes' and the mouth's inside never do.
     The others are (small side)²: `rim` float32 1 at the face's edge, 0 well inside; `skin` float32 0/1 the skin without
     eyes, brows and lips; `core` bool the cheeks and the nose, which are nearly always bare; `zone` float32 0..1 where
-    hair, hats and rims are looked for; `features` float32 0/1 the outer parts of eyes and brows.
+    hair, hats and rims are looked for; `sides` float32 0..1 the cheeks beside nose, mouth and eyes; `features` float32 0/1 the outer parts of eyes and brows.
     """
 
     paste: Floats
@@ -30,6 +30,7 @@ class Masks:
     skin: Floats
     core: NDArray[np.bool_]
     zone: Floats
+    sides: Floats
     features: Floats
 
     @classmethod
@@ -50,6 +51,7 @@ class Masks:
             skin=skin,
             core=(skin > 0.5) & (across < 0.20) & (down > 0.36) & (down < 0.76),
             zone=cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 1.2),
+            sides=cv2.GaussianBlur((skin * (across > 0.12)).astype(np.float32), (0, 0), 1.2),
             features=(features & (across > 0.12)).astype(np.float32),
         )
 

@@ -10,11 +10,11 @@ class MeshSettings:
     The values were tuned on all ordered pairs of 14 synthetic adults for identity, expression and seams together.
     """
 
-    shape_share: float = 0.75  # of the source's shape, inside the face; more costs expression
+    shape_share: float = 0.85  # of the source's shape, inside the face; more costs expression
     outline_share: float = 0.30  # of the source's shape, on the oval; the ring outside follows
     outline_fade: float = 0.12  # over this distance from the oval one becomes the other
     inset: float = 0.01  # the face's edge is blended this far inside the oval …
-    feather: float = 0.06  # … over a ramp of this width
+    feather: float = 0.05  # … over a ramp of this width
     reach: float = 0.40  # to each side of the middle: the ears and what hides them stay the target's
     rim_scale: float = 0.12  # scale of the colour match at the rim
     core_scale: float = 0.30  # the same inside; a small one copies the target's shading, and with it its identity
@@ -22,6 +22,9 @@ class MeshSettings:
     largest_gain: float = 1.6  # of the local colour match
     contrast_low: float = 0.85  # bounds of the gain on the spread of lightness and chroma
     contrast_high: float = 1.15
+    relief_excess: float = 1.5  # how much rougher than the target's skin the drawn one may be; more looks harsh
+    relief_floor: float = 3.0  # grey levels of roughness that are never held against a face
+    relief_scale: float = 0.05  # the finest scale that counts as light and not as relief
     texture_side: int = 512  # texels
     mask_side: int = 256  # texels
     small_side: int = 96  # texels of the pictures that colour and skin are measured on

@@ -15,12 +15,14 @@ WIDEST = np.array([15, 4.5, 5], np.float32)
 SURE, FOREIGN = 2.6, 4.2
 
 
-def skin_likelihood(face: Floats, masks: Masks) -> Floats:
+def skin_likelihood(face: Floats, masks: Masks, suspect: Floats | None = None) -> Floats:
     """How much each texel is skin like the middle of the same face: float32 (n, n) in 0..1.
 
     `face` is float32 (n, n, 3) BGR 0..255 in the flat layout. Only where the masks say that foreign things occur can
-    the answer fall below one: brows, lips and the middle of the face always count as the face's own.
+    the answer fall below one, and where `suspect` (n, n) 0..1 says so: brows, lips and the middle of the face always
+    count as the face's own.
     """
+    zone = masks.zone if suspect is None else np.maximum(masks.zone, suspect * masks.sides)
     lab = cv2.cvtColor(face / np.float32(255), cv2.COLOR_BGR2LAB)
     bare = lab[masks.core]
     middle = np.median(bare, axis=0)
@@ -31,8 +33,8 @@ def skin_likelihood(face: Floats, masks: Masks) -> Floats:
     likely = np.clip((FOREIGN - distance) / (FOREIGN - SURE), 0, 1)
     likely = _soft(cv2.erode(likely, np.ones((3, 3), np.uint8)))
     fair_hair = _soft(cv2.dilate(np.clip(offset[..., 2] / 1.5 - 1.8, 0, 1), np.ones((3, 3), np.uint8)))
-    over_brows = fair_hair * (masks.zone < 0.5) * masks.features  # much yellower than skin, even across a brow
-    return np.clip(1 - masks.zone * (1 - likely) - over_brows, 0, 1).astype(np.float32)
+    over_brows = fair_hair * (zone < 0.5) * masks.features  # much yellower than skin, even across a brow
+    return np.clip(1 - zone * (1 - likely) - over_brows, 0, 1).astype(np.float32)
 
 
 def _soft(mask: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import FaceRefused
 from pipeline.faces import Face, Floats, Pixels, SwappedRegion
 from pipeline.mesh.canvas import Canvas
-from pipeline.mesh.colour import colour_gain
+from pipeline.mesh.colour import Relief, colour_gain, relief_offset
 from pipeline.mesh.geometry import Placement, drawn_meshes
 from pipeline.mesh.identity import CM_PER_LAYOUT, MeshIdentity, enrol
 from pipeline.mesh.masks import Masks
@@ -57,11 +57,13 @@ class MeshSwapper:
         under = np.ascontiguousarray(pixels[canvas.y : canvas.y + canvas.height, canvas.x : canvas.x + canvas.width])
         target = self._flat_target(under, face, placement, canvas)
         shown = identity.valid * skin_likelihood(target, self.masks)
-        gain = colour_gain(identity.small, target, shown * self.masks.skin, self.masks, self.settings)
+        common = shown * self.masks.skin
+        gain = colour_gain(identity.small, target, common, self.masks, self.settings)
+        relief = relief_offset(identity.small, target, common, gain, self.settings)
         return SwappedRegion(
             x=canvas.x,
             y=canvas.y,
-            pixels=self._drawn(identity.texture(placement.pose.scale), gain, half, full, canvas),
+            pixels=self._drawn(identity.texture(placement.pose.scale), gain, relief, (half, full), canvas),
             weight=self._weight(shown, full, canvas),
             base=_warped(under, placement, canvas),
         )
@@ -84,11 +86,17 @@ class MeshSwapper:
         smooth = under if per_texel < 2 else cv2.blur(under, (per_texel, per_texel))
         return look_up(smooth, where - np.array([canvas.x, canvas.y], np.float32)).astype(np.float32)
 
-    def _drawn(self, texture: Pixels, gain: Floats, half: Floats, full: Floats, canvas: Canvas) -> Pixels:
-        """The relit texture over the rectangle, uint8 (h, w, 3)."""
-        drawn = look_up(texture, full * np.float32(texture.shape[0]))
-        light = canvas.enlarge(look_up(gain, half * np.float32(gain.shape[0])))
-        lit: Pixels = cv2.multiply(drawn, light, dtype=cv2.CV_8U)
+    def _drawn(
+        self, texture: Pixels, gain: Floats, relief: Relief, layout: tuple[Floats, Floats], canvas: Canvas
+    ) -> Pixels:
+        """The relit texture over the rectangle, uint8 (h, w, 3); `layout` at half and full resolution."""
+        half, full = layout[0] * np.float32(gain.shape[0]), layout[1] * np.float32(texture.shape[0])
+        drawn = look_up(texture, full)
+        kept = canvas.enlarge(look_up(gain * np.float32(relief.share), half))
+        lit: Pixels = cv2.multiply(drawn, kept, dtype=cv2.CV_8U)
+        if relief.share < 1:
+            light = canvas.enlarge(look_up(relief.light * np.float32(1 - relief.share), half))
+            lit = cv2.add(lit, light, dtype=cv2.CV_8U)
         return lit
 
     def _weight(self, shown: Floats, full: Floats, canvas: Canvas) -> Floats:
