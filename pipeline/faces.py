@@ -44,6 +44,8 @@ class Face:
 
     `mesh` is float32 (468, 3) in the MediaPipe face-mesh order; `presence` 0..1 is the landmark model's belief that
     there is a face at all; `width` is the ear-to-ear width of the unturned head in pixels; `score` the detector's.
+    `points` float32 (5, 2) are the eyes, the nose and the mouth's corners, image-left first, where a model predicted
+    them itself; without it they are read off the mesh (`pipeline.align.five_points`).
     """
 
     mesh: Floats
@@ -51,6 +53,7 @@ class Face:
     pose: Pose
     width: float
     score: float
+    points: Floats | None = None
 
     @property
     def box(self) -> Floats:
@@ -116,9 +119,9 @@ class FaceEnhancer(Protocol):
 class SwappedRegion:
     """The rectangle of the picture that a swap changes, before it is pasted back.
 
-    `x`, `y` are the top-left pixel of the rectangle; `pixels` uint8 (h, w, 3) BGR is the new content; `weight` float32
-    (h, w) 0..1 says how much of it is shown; `base` uint8 (h, w, 3) is what it is blended with (the target's own pixels,
-    warped where the outline of the face changed). Outside the rectangle the picture stays as it was, bit by bit.
+    `x`, `y` are the top-left pixel of the rectangle; `pixels` uint8 (h, w, 3) BGR is the new content; `weight`
+    float32 (h, w) 0..1 says how much of it is shown; `base` uint8 (h, w, 3) is what it is blended with (the target's
+    own pixels, warped where the outline of the face changed). Outside the rectangle the picture stays as it was, bit by bit.
     """
 
     x: int

@@ -49,7 +49,7 @@ class Assent:
     @cached_property
     def vision(self) -> Vision:
         """The models, the gates and the swap. Loaded at the first use, or by `warm_up`."""
-        from service.vision import Vision
+        from service.vision import Vision  # noqa: PLC0415 - commands that load no model start at once
 
         return Vision(self.settings)
 

@@ -63,12 +63,10 @@ def test_a_job_becomes_done_and_a_mark_live_in_the_release_alone():
     done, live = set(), set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "move" and len(node.args) >= 4:
-                if ast.unparse(node.args[3]) == "State.DONE":
-                    done.add(str(path.relative_to(ROOT)))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "move" and len(node.args) > 3:
+                done |= {str(path.relative_to(ROOT))} if ast.unparse(node.args[3]) == "State.DONE" else set()
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(".status"):
-                if ast.unparse(node.value) == "'live'":
-                    live.add(str(path.relative_to(ROOT)))
+                live |= {str(path.relative_to(ROOT))} if ast.unparse(node.value) == "'live'" else set()
     assert done == live == {"service/jobs/release.py"}
 
 

@@ -12,6 +12,7 @@ from pipeline.faces import Floats
 from pipeline.mesh.masks import Masks
 from pipeline.mesh.settings import MeshSettings
 
+
 @dataclass(frozen=True, slots=True)
 class Relief:
     """`share` 0.5..1 of the relief over `light` float32 (n, n, 3) that is kept."""

@@ -83,11 +83,10 @@ def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings
     side = settings.texture_side
     pose = fit_similarity(topology.shape, face.mesh, topology.stiffness)
     texture = flatten(pixels, face.mesh, pose, topology, side)
-    shown = np.clip((facing_camera(face.mesh, topology) - HIDDEN) / (SHOWN - HIDDEN), 0, 1)
-    seen = _over_layout(shown, topology, side)
-    turned = np.clip((0.9 - _over_layout(facing_camera(face.mesh, topology), topology, settings.small_side)) / 0.2, 0, 1)
-    skin = skin_likelihood(_small(texture, settings), masks, turned.astype(np.float32))
-    skin = cv2.resize(skin, (side, side))
+    facing = facing_camera(face.mesh, topology)
+    seen = _over_layout(np.clip((facing - HIDDEN) / (SHOWN - HIDDEN), 0, 1), topology, side)
+    turned = _over_layout(np.clip((0.9 - facing) / 0.2, 0, 1), topology, settings.small_side)
+    skin = cv2.resize(skin_likelihood(_small(texture, settings), masks, turned), (side, side))
     margin = np.ones((side // 40, side // 40), np.uint8)  # at the edge of what is seen the background shines through
     seen = cv2.GaussianBlur(cv2.erode(seen * skin, margin), (0, 0), side / 80)
     frontal = max(abs(float(pose.rotation[2, 2])), 0.05)

@@ -22,7 +22,8 @@ class Masks:
     `paste` float32 (mask side)² 0..1: where the source may show; the eyes' and the mouth's inside never do.
     The others are (small side)²: `rim` float32 1 at the face's edge, 0 well inside; `skin` float32 0/1 the skin without
     eyes, brows and lips; `core` bool the cheeks and the nose, which are nearly always bare; `zone` float32 0..1 where
-    hair, hats and rims are looked for; `sides` float32 0..1 the cheeks beside nose, mouth and eyes; `features` float32 0/1 the outer parts of eyes and brows.
+    hair, hats and rims are looked for; `sides` float32 0..1 the skin that is not near the midline; `features` float32
+    0/1 the outer parts of eyes and brows.
     """
 
     paste: Floats

@@ -34,7 +34,7 @@ def skin_likelihood(face: Floats, masks: Masks, suspect: Floats | None = None) -
     likely = _soft(cv2.erode(likely, np.ones((3, 3), np.uint8)))
     fair_hair = _soft(cv2.dilate(np.clip(offset[..., 2] / 1.5 - 1.8, 0, 1), np.ones((3, 3), np.uint8)))
     over_brows = fair_hair * (zone < 0.5) * masks.features  # much yellower than skin, even across a brow
-    return np.clip(1 - zone * (1 - likely) - over_brows, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - zone * (1 - likely) - over_brows, 0, 1), dtype=np.float32)
 
 
 def _soft(mask: Floats) -> Floats:

@@ -24,7 +24,7 @@ def constrained_delaunay(points: Points, boundary: Sequence[int], edges: Iterabl
     required = rim | {_edge(a, b) for a, b in edges}
     mesh = _Mesh(points, Delaunay(points).simplices)
     for edge in sorted(required):
-        mesh.force(edge)
+        mesh.force(edge, required)
     mesh.improve(required)
     polygon = points[list(boundary)].astype(np.float32)
     kept = [t for t in mesh.triangles if cv2.pointPolygonTest(polygon, points[list(t)].mean(0).tolist(), False) > 0]
@@ -52,13 +52,13 @@ class _Mesh:
         for a, b, c in simplices.tolist():
             self._add(a, b, c)
 
-    def force(self, edge: Edge) -> None:
-        """Flip the edges that cross `edge` until it is there."""
+    def force(self, edge: Edge, fixed: set[Edge]) -> None:
+        """Flip the edges that cross `edge`, none of them fixed, until it is there."""
         for _ in range(len(self.triangles)):
             if edge in self.across:
                 return
             crossing = [e for e in self.across if self._cross(e, edge)]
-            if not any(self._flip(e) for e in crossing):
+            if fixed.intersection(crossing) or not any(self._flip(e) for e in crossing):
                 break
         raise ValueError(f"the edge {edge} cannot be forced into the triangulation")
 

@@ -87,7 +87,11 @@ def _accept(server: Assent, worker: str, job_id: str, inspection: Inspection, re
     """Keep the output's verdict; returns whether the job goes on to be sealed."""
     with server.database.write() as session:
         job = session.get_one(Job, job_id)
-        refs: dict[str, Ref] = {"job": job.id, "milliseconds": round(sum(rendering.milliseconds.values())), "attempt": job.attempts}
+        refs: dict[str, Ref] = {
+            "job": job.id,
+            "milliseconds": round(sum(rendering.milliseconds.values())),
+            "attempt": job.attempts,
+        }
         record(session, EventKind.JOB_RENDERED, tenant_id=job.tenant_id, actor=worker, refs=refs)
         store_judgement(session, job, "output", inspection)
         outcome = inspection.verdict.outcome

@@ -76,7 +76,7 @@ def open_(body: LivenessIn, response: Response, server: Server, caller: ApiCalle
         }
     },
 )
-async def put_frame(
+async def put_frame(  # noqa: PLR0917 - the web framework passes them by name
     session_id: str,
     sequence: Annotated[int, Path(ge=0, lt=5000)],
     t: Annotated[float, Query(ge=0, le=600, description="When the frame was captured, seconds since the first.")],

@@ -16,7 +16,6 @@ from service.platform.settings import Settings
 from service.tenants.keys import create_api_key, create_tenant
 from tests.e2e.world import PURPOSE, astronaut, donor_photo
 
-pytestmark = pytest.mark.xdist_group("shared-server")
 
 
 def saved(image, form, **more):
