@@ -15,7 +15,7 @@ from pipeline.mesh.colour import Relief, colour_gain, relief_offset
 from pipeline.mesh.geometry import Placement, drawn_meshes
 from pipeline.mesh.identity import CM_PER_LAYOUT, MeshIdentity, enrol
 from pipeline.mesh.masks import Masks
-from pipeline.mesh.raster import evaluate, look_up, texel_centres, triangle_maps
+from pipeline.mesh.raster import evaluate, look_up, sample, texel_centres, triangle_maps
 from pipeline.mesh.settings import MeshSettings
 from pipeline.mesh.skin import skin_likelihood
 from pipeline.mesh.topology import shipped_topology
@@ -113,5 +113,4 @@ def _warped(under: Pixels, placement: Placement, canvas: Canvas) -> Pixels:
     shift = canvas.enlarge(canvas.carry(back, 0))
     columns, rows = np.meshgrid(np.arange(canvas.width, dtype=np.float32), np.arange(canvas.height, dtype=np.float32))
     where = shift + np.dstack([columns, rows])
-    moved: Pixels = cv2.remap(under, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return moved
+    return sample(under, where, cv2.INTER_CUBIC)  # a linear one would blur the hair around the face

@@ -17,7 +17,6 @@ from service.tenants.keys import create_api_key, create_tenant
 from tests.e2e.world import PURPOSE, astronaut, donor_photo
 
 
-
 def saved(image, form, **more):
     buffer = io.BytesIO()
     image.save(buffer, form, **more)

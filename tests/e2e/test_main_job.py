@@ -14,7 +14,6 @@ from service.platform.database import Database
 from tests.e2e.world import PURPOSE, STATEMENT, astronaut, capture, donor_photo
 
 
-
 def decoded(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
