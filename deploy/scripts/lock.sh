@@ -4,7 +4,7 @@
 set -eu
 cd requirements
 compile() {
-    "$uv" pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+    "$uv" pip compile --system-certs --universal --python-version 3.11 --generate-hashes --no-header --quiet \
         --no-emit-index-url --no-emit-find-links "$@"
 }
 case $1 in /*) uv=$1 ;; *) uv=../$1 ;; esac

@@ -30,7 +30,7 @@ fi
 
 echo "Installing the locked packages (about 1 GB at the first time) …"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes -r "$lock"
+"$venv/bin/uv" pip install --quiet --system-certs --python "$venv/bin/python" --no-deps --require-hashes -r "$lock"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 rm -f "$venv"/.assent-*
 touch "$venv/.assent-$stamp"

@@ -80,5 +80,14 @@ def texel_centres(side: int) -> Floats:
 
 def look_up(pixels: NDArray[Level], where: Floats, method: int = cv2.INTER_LINEAR) -> NDArray[Level]:
     """Sample a picture at positions (h, w, 2) in its own pixels, its border replicated."""
-    sampled: NDArray[Level] = cv2.remap(pixels, where - np.float32(0.5), None, method, borderMode=cv2.BORDER_REPLICATE)
+    return sample(pixels, where - np.float32(0.5), method)
+
+
+def sample(pixels: NDArray[Level], where: Floats, method: int = cv2.INTER_LINEAR) -> NDArray[Level]:
+    """Sample a picture at positions (h, w, 2) counted from pixel centres, its border replicated.
+
+    Turning the positions into OpenCV's fixed point (1/32 pixel) first makes it more than twice as fast.
+    """
+    whole, part = cv2.convertMaps(where, None, cv2.CV_16SC2)
+    sampled: NDArray[Level] = cv2.remap(pixels, whole, part, method, borderMode=cv2.BORDER_REPLICATE)
     return sampled
