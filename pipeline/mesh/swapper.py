@@ -103,8 +103,9 @@ class MeshSwapper:
         """How much of the drawn face shows, float32 (h, w) 0..1."""
         side = self.settings.mask_side
         mask = self.masks.paste * cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
-        weight = look_up(mask, full * np.float32(side)) * canvas.face()
-        return np.asarray(np.clip(weight, 0, 1), dtype=np.float32)
+        shades = np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)  # 8 bits are enough, and quicker
+        weight = look_up(shades, full * np.float32(side)) * (canvas.face() / np.float32(255))
+        return np.asarray(weight, dtype=np.float32)
 
 
 def _warped(under: Pixels, placement: Placement, canvas: Canvas) -> Pixels:

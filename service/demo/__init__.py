@@ -1,0 +1,1 @@
+"""The demonstration: the whole job over the real HTTP server."""
