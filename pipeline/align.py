@@ -164,25 +164,43 @@ def lay_back(pixels: Pixels, content: Pixels, weight: Floats, affine: Affine) ->
     pixels of that crop. Only the crop's bounding box is computed; outside the crop itself the weight is 0.
     Raises `FaceRefused('face_outside')` where the crop does not touch the picture.
     """
-    x, y, width, height = _bounds(pixels, affine, content.shape[0])
-    content, weight, affine = _reduced(content, weight, affine)
-    # From a pixel of the rectangle straight to the crop; OpenCV counts from pixel centres.
-    inner = affine.copy()
-    inner[:, 2] += affine[:, :2] @ (x + 0.5, y + 0.5) - 0.5
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    drawn = cv2.warpAffine(content, inner, (width, height), flags=how, borderMode=cv2.BORDER_REPLICATE)
-    shown = cv2.warpAffine(weight, inner, (width, height), flags=how, borderMode=cv2.BORDER_CONSTANT)
+    x, y, width, height = bounds(pixels, affine, content.shape[0])
     return SwappedRegion(
         x=x,
         y=y,
-        pixels=np.asarray(drawn, np.uint8),
-        weight=np.clip(np.asarray(shown, np.float32), 0, 1),
+        pixels=np.asarray(project(content, affine, (x, y, width, height)), np.uint8),
+        weight=np.clip(project(weight, affine, (x, y, width, height), outside=0), 0, 1).astype(np.float32),
         base=np.ascontiguousarray(pixels[y : y + height, x : x + width]),
     )
 
 
-def _bounds(pixels: Pixels, affine: Affine, size: int) -> tuple[int, int, int, int]:
-    """The crop's bounding box within the picture: x, y, width, height."""
+def project(
+    plane: NDArray[Any], affine: Affine, box: tuple[int, int, int, int], *, outside: float | None = None
+) -> NDArray[Any]:
+    """Return a crop's values over the rectangle x, y, width, height of the picture; any dtype OpenCV warps.
+
+    Outside the crop its edge goes on, or the value `outside` stands. Where the crop is much finer than the picture
+    areas are averaged first, so that no detail turns to grain.
+    """
+    x, y, width, height = box
+    plane, affine = _reduced(plane, affine)
+    # From a pixel of the rectangle straight to the crop; OpenCV counts from pixel centres.
+    inner = affine.copy()
+    inner[:, 2] += affine[:, :2] @ (x + 0.5, y + 0.5) - 0.5
+    border = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(plane, inner, (width, height), flags=how, borderMode=border, borderValue=(outside or 0,) * 4)
+    )
+
+
+def bounds(pixels: Pixels, affine: Affine, size: int) -> tuple[int, int, int, int]:
+    """Return the crop's bounding box within the picture: x, y, width, height.
+
+    Raises:
+        FaceRefused: `face_outside`, the crop does not touch the picture.
+
+    """
     corners = apply(invert(affine), np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
     left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)), pixels.shape[1::-1]).astype(int).tolist()
@@ -191,13 +209,10 @@ def _bounds(pixels: Pixels, affine: Affine, size: int) -> tuple[int, int, int, i
     return left, top, right - left, bottom - top
 
 
-def _reduced(content: Pixels, weight: Floats, affine: Affine) -> tuple[Pixels, Floats, Affine]:
-    """Average areas first where the crop is much finer than the picture, so that no detail turns to grain."""
+def _reduced(plane: NDArray[Any], affine: Affine) -> tuple[NDArray[Any], Affine]:
     scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
     if scale < 2:
-        return content, weight, affine
-    size = content.shape[0]
+        return plane, affine
+    size = plane.shape[0]
     side = max(1, round(size / scale))
-    small = cv2.resize(content, (side, side), interpolation=cv2.INTER_AREA)
-    thin = cv2.resize(weight, (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), np.asarray(thin, np.float32), affine * (side / size)
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)), affine * (side / size)

@@ -54,7 +54,7 @@ def colour_gain(source: Floats, target: Floats, common: Floats, masks: Masks, se
     return np.asarray(overall * local, dtype=np.float32)
 
 
-def relief_offset(source: Floats, target: Floats, common: Floats, gain: Floats, settings: MeshSettings) -> Relief:
+def kept_relief(source: Floats, target: Floats, common: Floats, gain: Floats, settings: MeshSettings) -> Relief:
     """How much of the lit source's relief (wrinkles, blotches, hard light) to keep where the target's skin is calm.
 
     A dark face that is lit up shows its relief magnified. Arguments as for `colour_gain`, with its result.

@@ -65,12 +65,10 @@ def evaluate(numbers: Indices, maps: Floats, x: Floats, y: Floats, outside: floa
     nothing = np.array([[0, 0, outside, 0, 0, outside]], np.float32)
     k = np.concatenate([maps, nothing])[numbers]  # number -1 picks the last row
     columns, rows = x[None, :], y[:, None]
-    return np.dstack(
-        [
-            k[..., 0] * columns + k[..., 1] * rows + k[..., 2],
-            k[..., 3] * columns + k[..., 4] * rows + k[..., 5],
-        ]
-    )
+    values = np.empty((*numbers.shape, 2), np.float32)
+    values[..., 0] = k[..., 0] * columns + k[..., 1] * rows + k[..., 2]
+    values[..., 1] = k[..., 3] * columns + k[..., 4] * rows + k[..., 5]
+    return values
 
 
 def texel_centres(side: int) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class MeshSettings:
     """How the mesh engine draws a face; lengths are in layout (UV) units unless they say otherwise.
 
-    The values were tuned on all ordered pairs of 14 synthetic adults for identity, expression and seams together.
+    The values were tuned on all ordered pairs of 16 synthetic adults for identity, expression and seams together.
     """
 
     shape_share: float = 0.85  # of the source's shape, inside the face; more costs expression

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import FaceRefused
 from pipeline.faces import Face, Floats, Pixels, SwappedRegion
 from pipeline.mesh.canvas import Canvas
-from pipeline.mesh.colour import Relief, colour_gain, relief_offset
+from pipeline.mesh.colour import Relief, colour_gain, kept_relief
 from pipeline.mesh.geometry import Placement, drawn_meshes
 from pipeline.mesh.identity import CM_PER_LAYOUT, MeshIdentity, enrol
 from pipeline.mesh.masks import Masks
@@ -19,6 +19,8 @@ from pipeline.mesh.raster import evaluate, look_up, sample, texel_centres, trian
 from pipeline.mesh.settings import MeshSettings
 from pipeline.mesh.skin import skin_likelihood
 from pipeline.mesh.topology import shipped_topology
+
+CUBIC_BELOW = 150_000  # pixels of the region: hair around a small face blurs visibly under linear interpolation
 
 
 class MeshSwapper:
@@ -59,7 +61,7 @@ class MeshSwapper:
         shown = identity.valid * skin_likelihood(target, self.masks)
         common = shown * self.masks.skin
         gain = colour_gain(identity.small, target, common, self.masks, self.settings)
-        relief = relief_offset(identity.small, target, common, gain, self.settings)
+        relief = kept_relief(identity.small, target, common, gain, self.settings)
         return SwappedRegion(
             x=canvas.x,
             y=canvas.y,
@@ -112,6 +114,7 @@ def _warped(under: Pixels, placement: Placement, canvas: Canvas) -> Pixels:
     """The target's own pixels, moved so that they meet the face's new outline: uint8 (h, w, 3)."""
     back = np.ascontiguousarray((placement.before - placement.after)[:, :2])
     shift = canvas.enlarge(canvas.carry(back, 0))
-    columns, rows = np.meshgrid(np.arange(canvas.width, dtype=np.float32), np.arange(canvas.height, dtype=np.float32))
-    where = shift + np.dstack([columns, rows])
-    return sample(under, where, cv2.INTER_CUBIC)  # a linear one would blur the hair around the face
+    shift[..., 0] += np.arange(canvas.width, dtype=np.float32)
+    shift[..., 1] += np.arange(canvas.height, dtype=np.float32)[:, None]
+    small = canvas.width * canvas.height < CUBIC_BELOW
+    return sample(under, shift, cv2.INTER_CUBIC if small else cv2.INTER_LINEAR)

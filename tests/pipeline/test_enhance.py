@@ -17,7 +17,8 @@ def skin(seed: int, blur: float, grain: float, side: int = 120) -> Pixels:
     generator = np.random.default_rng(seed)
     pores = cv2.GaussianBlur(generator.normal(0, 60, (side, side, 3)), (0, 0), 2.0)
     smooth = cv2.GaussianBlur(150 + pores, (0, 0), blur) if blur else 150 + pores
-    return np.clip(smooth + generator.normal(0, grain, (side, side, 1)), 0, 255).astype(np.uint8)
+    noisy = smooth + generator.normal(0, grain, (side, side, 1))
+    return np.asarray(np.clip(noisy, 0, 255), dtype=np.uint8)
 
 
 def region_of(drawn: Pixels, target: Pixels) -> SwappedRegion:

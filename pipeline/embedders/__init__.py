@@ -1,0 +1,5 @@
+"""Identity embedders that an operator's ONNX models drive."""
+
+from pipeline.embedders.arcface import ArcFaceEmbedder
+
+__all__ = ["ArcFaceEmbedder"]
