@@ -1,4 +1,4 @@
-"""Five-point alignment: where a model wants the eyes, nose and mouth, the crop that puts them there, and the way back."""
+"""Five-point alignment: where a model wants eyes, nose and mouth, the crop that puts them there, and the way back."""
 
 from __future__ import annotations
 

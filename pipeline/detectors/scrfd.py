@@ -1,4 +1,4 @@
-"""SCRFD and insightface's RetinaFace: anchor-based detectors that give distances to a box's sides and to five points."""
+"""SCRFD and insightface's RetinaFace: anchors that give the distances to a box's sides and to five points."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _COLUMNS = 4 + 1 + 5 * 3  # centre and size, score, five times x, y and visibili
 class YoloFaceDetector:
     """Detector over a YOLOv8 pose graph trained on faces (derronqi/yolov8-face): RGB in 0..1."""
 
-    name = "yolo_face"
+    name = "yolov8_face"
 
     def __init__(
         self, runtime: Sessions, store: Models, *, threshold: float = THRESHOLD, overlap: float = OVERLAP

@@ -28,7 +28,7 @@ class KeypointLandmarker:
             raise ModelUnavailable(
                 "stage_unfit",
                 "The landmarker 'keypoints' needs a detector that finds eyes, nose and mouth corners.",
-                "Choose the detector scrfd, retinaface, yolo_face or yunet, or another landmarker.",
+                "Choose the detector scrfd, retinaface, yolov8_face or yunet, or another landmarker.",
             )
         points = np.asarray(detection.keypoints, np.float32)
         mesh = lift_five(points)

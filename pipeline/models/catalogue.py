@@ -150,14 +150,14 @@ def _entry(name: str, row: Any, origin: Origin) -> ModelEntry:
 
 
 def _model_entry(name: str, row: dict[str, Any], origin: Origin) -> ModelEntry:
-    tables = {"inputs": _shapes(row["inputs"]), "outputs": _shapes(row.get("outputs", {}))}
-    rest = {key: value for key, value in row.items() if key not in {"constants", "licence_ids", *tables}}
-    rest["commercial_use"] = _permission(row["commercial_use"])
+    read: dict[str, Any] = dict(row)
+    read["inputs"], read["outputs"] = _shapes(row["inputs"]), _shapes(row.get("outputs", {}))
+    read["constants"] = MappingProxyType(dict(row.get("constants", {})))
+    read["licence_ids"] = tuple(str(identifier) for identifier in row["licence_ids"])
+    read["commercial_use"] = _permission(row["commercial_use"])
     if origin == "operator":
-        rest.setdefault("family", name)
-    constants = MappingProxyType(dict(row.get("constants", {})))
-    identifiers = tuple(str(identifier) for identifier in row["licence_ids"])
-    return ModelEntry(name=name, origin=origin, licence_ids=identifiers, constants=constants, **tables, **rest)
+        read.setdefault("family", name)
+    return ModelEntry(name=name, origin=origin, **read)
 
 
 def _permission(value: object) -> bool | None:

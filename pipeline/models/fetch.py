@@ -54,13 +54,15 @@ def fetch(
     address = _checked(source)
     try:
         with _opened(address, transport) as (length, chunks):
-            return _written(chunks, target, _origin(address), limit, length, progress)
+            _require_room(_origin(address), target, limit, length)
+            sha256, size = _written(_limited(chunks, limit, _origin(address)), target, length, progress)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise ModelUnavailable(
             "download_failed",
             f"{_origin(address)} could not be fetched: {error or type(error).__name__}",
             "Check the address and the network, or fetch the file by other means and add it.",
         ) from error
+    return Fetched(sha256, size, _origin(address))
 
 
 def inside(folder: str, file: str) -> str:
@@ -111,10 +113,12 @@ def _opened(
         with path.open("rb") as file:
             yield facts.st_size, iter(lambda: file.read(_CHUNK), b"")
         return
-    with httpx.Client(timeout=_TIMEOUT, transport=transport, follow_redirects=False) as client:
-        with _answer(client, address) as response:
-            length = response.headers.get("content-length", "")
-            yield (int(length) if length.isdecimal() else None), response.iter_raw(_CHUNK)
+    with (
+        httpx.Client(timeout=_TIMEOUT, transport=transport, follow_redirects=False) as client,
+        _answer(client, address) as response,
+    ):
+        length = response.headers.get("content-length", "")
+        yield (int(length) if length.isdecimal() else None), response.iter_raw(_CHUNK)
 
 
 @contextmanager
@@ -136,22 +140,29 @@ def _answer(client: httpx.Client, address: SplitResult) -> Iterator[httpx.Respon
 
 
 def _written(
-    chunks: Iterable[bytes], target: Path, origin: str, limit: int, length: int | None, progress: Transferred | None
-) -> Fetched:
-    _require_room(origin, target, limit, length)
+    chunks: Iterable[bytes], target: Path, length: int | None, progress: Transferred | None
+) -> tuple[str, int]:
+    """Write the pieces; return their digest and their size, which must be the one announced."""
     digest, size = hashlib.sha256(), 0
     with target.open("wb") as file:
         for chunk in chunks:
             size += len(chunk)
-            if size > limit:
-                raise _too_large(origin, limit)
             digest.update(chunk)
             file.write(chunk)
             if progress is not None:
                 progress(size, length)
     if length is not None and size != length:
         raise OSError(f"it broke off after {size} of {length} bytes")
-    return Fetched(digest.hexdigest(), size, origin)
+    return digest.hexdigest(), size
+
+
+def _limited(chunks: Iterable[bytes], limit: int, origin: str) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(origin, limit)
+        yield chunk
 
 
 def _require_room(origin: str, target: Path, limit: int, length: int | None) -> None:

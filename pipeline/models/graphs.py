@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from pipeline.errors import ModelUnavailable
 from pipeline.models.catalogue import ModelEntry, Shape
@@ -41,7 +40,7 @@ def check_graph(path: Path, entry: ModelEntry) -> None:
 def _load(path: Path, name: str) -> Any:
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except (DecodeError, ValueError, OSError) as error:
+    except Exception as error:  # protobuf's own DecodeError among them, whose module has no types
         raise _no_model(name, str(error)) from error
     if not model.graph.node or not model.opset_import:
         raise _no_model(name, "it holds no graph")
@@ -102,9 +101,8 @@ def fits(wanted: Sequence[Shape], found: Sequence[Shape]) -> bool:
 
 
 def _agree(a: Shape, b: Shape) -> bool:
-    return len(a) == len(b) and all(
-        x == y or isinstance(x, str) or isinstance(y, str) for x, y in zip(a, b, strict=True)
-    )
+    same_rank = len(a) == len(b)
+    return same_rank and all(x == y or isinstance(x, str) or isinstance(y, str) for x, y in zip(a, b, strict=True))
 
 
 def _described(shapes: Mapping[str, Shape]) -> str:

@@ -51,9 +51,7 @@ class LicencePolicy:
         if self.accepts(terms):
             return
         wanted = ", ".join(terms.identifiers)
-        reason = (
-            "the settings do not accept" if self.accepted else "commercial use is required, which is not granted by"
-        )
+        reason = "the settings do not accept" if self.accepted else "commercial use is required but not granted by"
         raise ModelUnavailable(
             "licence_not_accepted",
             f"The model {model} may not run: {reason} its licence {wanted} ({terms.licence}).",

@@ -255,8 +255,9 @@ class _Pickle:
             case ("storage", _Name() as kind, str(key), str(), int(size), None) if self.rich and kind in _DTYPES:
                 if size < 1 or isinstance(size, bool):
                     raise LegacyFormatError(f"a storage of {size} values")
-                storage = self.storages.setdefault(key, _Storage(_DTYPES[kind], size))
-                if (storage.dtype, storage.size) != (_DTYPES[kind], size):
+                dtype = _DTYPES[_Name(kind)]
+                storage = self.storages.setdefault(key, _Storage(dtype, size))
+                if (storage.dtype, storage.size) != (dtype, size):
                     raise LegacyFormatError(f"storage {key} is described in two ways")
                 self.push(storage)
             case _:

@@ -10,7 +10,7 @@ from pipeline.faces import Pixels
 
 
 def split(crop: Pixels, boost: int) -> list[Pixels]:
-    """Return the phase pictures of a crop (boost·s, boost·s, 3): picture i·boost+j has the pixels [i::boost, j::boost]."""
+    """Return the phases of a crop (boost·s, boost·s, 3): picture i·boost+j has the pixels [i::boost, j::boost]."""
     return [np.ascontiguousarray(crop[i::boost, j::boost]) for i in range(boost) for j in range(boost)]
 
 

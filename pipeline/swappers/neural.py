@@ -32,7 +32,7 @@ class NeuralSwapper:
         runtime: Sessions,
         store: Models,
         family: SwapFamily,
-        embedder: RawEmbedder,
+        embedder: RawEmbedder | None,
         *,
         boost: int = 1,
         weight: float = 1.0,
@@ -45,11 +45,13 @@ class NeuralSwapper:
         self.name = family.name
         self._graph = Graph(runtime, store, family.name)
         self._graph.require(inputs=("target", "source"))
-        self._source: EmbeddingSource | PictureSource = (
-            PictureSource(family)
-            if family.source == "picture"
-            else EmbeddingSource(self._graph, family, embedder, runtime, store)
-        )
+        self._source: EmbeddingSource | PictureSource
+        if family.source == "picture":
+            self._source = PictureSource(family)
+        elif embedder is None:
+            raise ValueError(f"{family.name} goes by an embedding and needs an embedder")
+        else:
+            self._source = EmbeddingSource(self._graph, family, embedder, runtime, store)
         self._boost, self._weight = boost, weight
         self._mean = np.array(family.mean, np.float32).reshape(3, 1, 1)
         self._spread = np.array(family.spread, np.float32).reshape(3, 1, 1)

@@ -24,9 +24,9 @@ class Accounts:
     password: str
 
 
-def make_accounts(home: Path) -> Accounts:
+def make_accounts(home: Path, database_url: str = "") -> Accounts:
     """Make the database and the accounts; returns their secrets."""
-    server = Assent(Settings(home=home, models=model_folder().absolute()))
+    server = Assent(Settings(home=home, models=model_folder().absolute(), database_url=database_url))
     try:
         upgrade(server.database)
         email, password = "reviewer@demo.invalid", secrets.token_urlsafe(12)

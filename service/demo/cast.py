@@ -36,15 +36,13 @@ class OwnPictures:
 
 
 def default_cast() -> Cast:
-    """The astronaut of scikit-image (NASA, public domain) as the target, and a fictional person made from it as the source."""
-    from skimage import data
-
+    """A public-domain photo as the target, and a fictional person made from it as the source."""
     from service.demo.capture import donor_capture
     from service.demo.client import jpeg
-    from service.demo.donor import fictional_donor
+    from service.demo.donor import fictional_donor, original_photo
     from service.demo.recorded import local_engine
 
-    astronaut: Pixels = np.ascontiguousarray(data.astronaut()[..., ::-1])
+    astronaut = original_photo()
     donor = fictional_donor(local_engine())
     return Cast(
         name="Dana Fictional",
@@ -71,8 +69,8 @@ def own_cast(own: OwnPictures) -> Cast:
         stranger=own.target.read_bytes(),
         answer=lambda moves: stretches(clip, moves),
         notes=(
-            "The capture is yours, recorded before the order of turns was drawn; this server was told to draw again until "
-            "the clip has it. In production the camera is live, and a recording is refused.",
+            "The capture is yours, recorded before the order of turns was drawn; this server was told to draw again "
+            "until the clip has it. In production the camera is live, and a recording is refused.",
         ),
     )
 
@@ -90,7 +88,7 @@ def read_clip(path: Path, most: int = 900) -> Frames:
 
 
 def stretches(clip: Frames, moves: Sequence[str]) -> list[Frames]:
-    """The stretches of a recorded clip that answer the moves, shortest first: the clip holds more turns than were asked."""
+    """The stretches of a recorded clip that answer the moves, shortest first; it may hold more turns than asked."""
     from service.demo.recorded import turns_in
 
     turns = turns_in(clip)

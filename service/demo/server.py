@@ -56,7 +56,7 @@ def running_server(home: Path, module: str = "service.cli", **settings: str) -> 
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """This process's environment with `ASSENT_*` settings replaced."""
+    """The environment of a child process: ours with `ASSENT_*` settings replaced."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ASSENT_")}
     given = {
         "ASSENT_HOME": str(home.absolute()),

@@ -40,15 +40,17 @@ def render_and_seal(server: Assent, worker: str, job_id: str) -> None:
 
 def _gather(server: Assent, worker: str, job_id: str) -> Material | None:
     """Load what is needed, or end the job where its consent no longer stands."""
-    with server.database.write() as session:
+    with server.database.read() as session:
         job = session.get_one(Job, job_id)
         code, template = consent_of(server, session, job)
-        if code is not None:
-            refuse_for_consent(server, session, job_id, State.RENDERING, code, worker=worker)
-            return None
-        sources = [load_picture(server, session, asset) for asset in job.source_asset_ids]
-        target_bytes, target = load_picture(server, session, job.target_asset_id)
-        return Material(job, _permit(session, job), sources, target_bytes, target, template)
+        if code is None:
+            permit = _permit(session, job)
+            sources = [load_picture(server, session, asset) for asset in job.source_asset_ids]
+            target_bytes, target = load_picture(server, session, job.target_asset_id)
+            return Material(job, permit, sources, target_bytes, target, template)
+    with server.database.write() as session:
+        refuse_for_consent(server, session, job_id, State.RENDERING, code, worker=worker)
+    return None
 
 
 def _permit(session: Session, job: Job) -> RenderPermit:

@@ -82,7 +82,7 @@ class World:
 @contextmanager
 def world(home: Path, **settings: str) -> Iterator[World]:
     """Start a server over a fresh home with a tenant."""
-    accounts = make_accounts(home)
+    accounts = make_accounts(home, settings.get("database_url", ""))
     with (
         running_server(home, file_captures="accept", checkpoint_seconds="1", **settings) as server,
         Client(server.url, accounts.api_key) as client,
