@@ -202,8 +202,9 @@ def bounds(pixels: Pixels, affine: Affine, size: int) -> tuple[int, int, int, in
 
     """
     corners = apply(invert(affine), np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
-    left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int).tolist()
-    right, bottom = np.minimum(np.ceil(corners.max(axis=0)), pixels.shape[1::-1]).astype(int).tolist()
+    # A corner that rounding put a hair over a pixel's border does not reach into that pixel.
+    left, top = np.maximum(np.floor(corners.min(axis=0) + 1e-3), 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0) - 1e-3), pixels.shape[1::-1]).astype(int).tolist()
     if right <= left or bottom <= top:
         raise FaceRefused("face_outside", "The face lies outside the picture.", "Use a picture that shows the face.")
     return left, top, right - left, bottom - top

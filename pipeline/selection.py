@@ -94,7 +94,7 @@ def choose(selector: Selector, faces: Sequence[Face], embeddings: Floats | None 
         case AtPoint(x, y):
             return [_at(faces, x, y)]
         case Like():
-            return [_like(selector, _rows(embeddings, faces))]
+            return _matched([selector], _rows(embeddings, faces))
 
 
 def assign(pairings: Sequence[Pairing], faces: Sequence[Face], embeddings: Floats | None = None) -> dict[int, int]:
@@ -157,25 +157,8 @@ def _at(faces: Sequence[Face], x: float, y: float) -> int:
     return min(holding, key=lambda i: float(np.linalg.norm(_middle(faces[i]) - point)))
 
 
-def _like(wanted: Like, rows: Floats) -> int:
-    gaps = np.linalg.norm(rows - wanted.embedding, axis=1)
-    order = np.argsort(gaps, kind="stable")
-    best = int(order[0])
-    if not gaps[best] <= wanted.threshold:
-        raise _nobody(float(gaps[best]), wanted.threshold)
-    if len(order) > 1 and gaps[order[1]] <= wanted.threshold and gaps[order[1]] - gaps[best] < CLEARLY:
-        raise FaceRefused(
-            "faces_alike",
-            f"Faces {best} and {int(order[1])} are too much alike to tell which one is meant.",
-            "Choose the face by position or by size.",
-        )
-    return best
-
-
 def _matched(wanted: Sequence[Like], rows: Floats) -> list[int]:
     """One face for each reference, none twice, with the least distance in all."""
-    if len(wanted) == 1:
-        return [_like(wanted[0], rows)]
     if len(wanted) > len(rows):
         raise FaceRefused(
             "face_not_found",
@@ -189,7 +172,26 @@ def _matched(wanted: Sequence[Like], rows: Floats) -> list[int]:
     for person, face in zip(people, found, strict=True):
         if not gaps[person, face] <= wanted[person].threshold:
             raise _nobody(float(gaps[person, face]), wanted[person].threshold)
-    return [int(face) for face in found]
+    chosen = [int(face) for face in found]
+    _tell_apart(chosen, np.where(gaps <= limits, gaps, np.inf).astype(np.float32))
+    return chosen
+
+
+def _tell_apart(chosen: Sequence[int], gaps: Floats) -> None:
+    """Refuse a choice that a little noise would turn: a free face as near, or two people's faces as well exchanged."""
+    for person, face in enumerate(chosen):
+        rivals = [i for i in range(gaps.shape[1]) if i not in chosen and gaps[person, i] - gaps[person, face] < CLEARLY]
+        for other in range(person):
+            there = chosen[other]
+            exchanged = gaps[person, there] + gaps[other, face]
+            if exchanged - gaps[person, face] - gaps[other, there] < CLEARLY:
+                rivals.append(there)
+        if rivals:
+            raise FaceRefused(
+                "faces_alike",
+                f"Faces {face} and {rivals[0]} are too much alike to tell which one is meant.",
+                "Choose the face by position or by size.",
+            )
 
 
 def _nobody(gap: float, threshold: float) -> FaceRefused:

@@ -49,7 +49,10 @@ def create_app(settings: Settings) -> FastAPI:
         server.close()
         _log.info("server_stopped")
 
-    app = FastAPI(title="Assent", version=VERSION, description=_DESCRIPTION, lifespan=lifespan)
+    # FastAPI's documentation pages load scripts from other hosts; /openapi.json is the documentation.
+    app = FastAPI(
+        title="Assent", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.assent = server
     install_problem_handlers(app)
     for router in (subjects, liveness, grants, assets, jobs, verification, audit, health, reviews):

@@ -22,7 +22,7 @@ SAME_PERSON = float(np.sqrt(2 - 2 * 0.408))
 class ArcFaceEmbedder:
     """ArcFace embeddings of aligned faces, in batches where the graph allows it."""
 
-    name = "arcface"
+    name = "arcface_w600k_r50"
 
     def __init__(self, runtime: Sessions, store: Models) -> None:
         self._graph = Graph(runtime, store, self.name)

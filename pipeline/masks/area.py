@@ -44,7 +44,7 @@ class AreaMask:
         for area in self._areas:
             outline = cv2.convexHull(places[_vertices()[area]])
             cv2.fillConvexPoly(mask, np.round((outline - 0.5) * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
-        return soften(mask.astype(np.float32) / 255, size)
+        return soften(mask.astype(np.float32) * np.float32(1 / 255), size)
 
 
 @lru_cache(maxsize=1)

@@ -45,7 +45,7 @@ class _Name(Enum):
     LONGS = "torch LongStorage"
 
 
-_DTYPES: Final = {_Name.FLOATS: np.dtype("<f4"), _Name.LONGS: np.dtype("<i8")}
+_DTYPES: Final[dict[_Name, np.dtype[Any]]] = {_Name.FLOATS: np.dtype("<f4"), _Name.LONGS: np.dtype("<i8")}
 
 
 @dataclass

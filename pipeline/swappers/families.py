@@ -60,7 +60,7 @@ _ALL = (
         _IMAGENET_SPREAD,
         denormalise=False,
         source="converted_unit",
-        converter="arcface_converter_simswap",
+        converter="simswap_256_converter",
     ),
     # ai-forever/ghost
     SwapFamily(
@@ -71,9 +71,9 @@ _ALL = (
         _HALF,
         denormalise=True,
         source="converted",
-        converter="arcface_converter_ghost",
+        converter="ghost_256_converter",
     ),
-    # johannwyh/HifiFace
+    # GuijiAI, an unofficial HifiFace
     SwapFamily(
         "hififace_256",
         256,
@@ -82,7 +82,7 @@ _ALL = (
         _HALF,
         denormalise=True,
         source="converted_unit",
-        converter="arcface_converter_hififace",
+        converter="hififace_256_converter",
     ),
     # xc-csc101/UniFace
     SwapFamily(

@@ -44,7 +44,7 @@ class NeuralSwapper:
         self.family = family
         self.name = family.name
         self._graph = Graph(runtime, store, family.name)
-        self._graph.require(inputs=("target", "source"))
+        self._target_input, self._source_input = _inputs(self._graph, family)
         self._source: EmbeddingSource | PictureSource
         if family.source == "picture":
             self._source = PictureSource(family)
@@ -103,7 +103,7 @@ class NeuralSwapper:
         for start in range(0, len(crops), _BATCH):
             rows = slice(start, start + _BATCH)
             target = (to_input(crops[rows], 1 / 255) - self._mean) / self._spread
-            outputs = self._graph.run_rows({"target": target, "source": sources[rows]})
+            outputs = self._graph.run_rows({self._target_input: target, self._source_input: sources[rows]})
             drawn.extend(self._picture(row) for row in self._pictures(outputs, target.shape))
         return drawn
 
@@ -119,3 +119,14 @@ class NeuralSwapper:
         shown = row * self._spread + self._mean if self.family.denormalise else row
         scaled = np.rint(np.clip(np.nan_to_num(shown), 0, 1) * 255)
         return np.ascontiguousarray(scaled.transpose(1, 2, 0)[..., ::-1], np.uint8)
+
+
+def _inputs(graph: Graph, family: SwapFamily) -> tuple[str, str]:
+    """The names of the graph's inputs for target and source: those of the common exports, or told by their shapes."""
+    if {"target", "source"} == set(graph.inputs):
+        return "target", "source"
+    target = [name for name, shape in graph.inputs.items() if shape[1:] == (3, family.side, family.side)]
+    source = [name for name in graph.inputs if name not in target]
+    if len(target) == len(source) == 1:
+        return target[0], source[0]
+    raise graph.unfit(f"its inputs {', '.join(graph.inputs)} are not a target and a source")

@@ -55,7 +55,7 @@ class EmbeddingSource:
     def identity(self, photos: Sequence[tuple[Pixels, Face]]) -> NeuralIdentity:
         """Return the identity of the person on the photos."""
         rows = [self._embedder.embed_raw(pixels, [face])[0] for pixels, face in photos]
-        mean = np.mean(rows, axis=0, dtype=np.float32)
+        mean: Floats = np.asarray(np.mean(rows, axis=0), np.float32)
         return NeuralIdentity(self._family.name, self._conditioned(mean), mean)
 
     def towards(self, identity: NeuralIdentity, pixels: Pixels, face: Face, weight: float) -> Floats:
