@@ -1,4 +1,4 @@
-"""Passive liveness with MiniFASNet: does a face look like a print, a screen or a mask, rather than a living person?
+"""Passive liveness with MiniFASNet: whether a face looks like a print, a screen or a mask.
 
 A vote, never a pass by itself: good prints get through, and noise scores as live, so that a face must be there first.
 """
@@ -77,8 +77,8 @@ class SpoofDetector:
         mean = np.mean(each, axis=0)
         widest = max(self._scales)
         return [
-            SpoofScores(*map(float, row), outside=share_outside(pixels, box, widest))
-            for row, box in zip(mean, boxes, strict=True)
+            SpoofScores(float(flat), float(live), float(solid), share_outside(pixels, box, widest))
+            for (flat, live, solid), box in zip(mean, boxes, strict=True)
         ]
 
     @staticmethod

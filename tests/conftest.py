@@ -1,4 +1,4 @@
-"""Fixtures for all tests: test data, a PostgreSQL server of our own, and the rule about skipping."""
+"""Fixtures for all tests: test data, models, a PostgreSQL server of our own, and the rule about skipping."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
 
+from pipeline.engine import FaceEngine
+from pipeline.faces import Pixels
+from pipeline.models import ModelStore
+from pipeline.runtime import OnnxRuntime
 from tests.postgres import PostgresServer, find_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,3 +66,27 @@ def chromium() -> str:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     subprocess.run([path, "--version"], check=True, capture_output=True, timeout=60)
     return path
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    """All models, converted into a folder of this test run."""
+    prepared = ModelStore(tmp_path_factory.mktemp("models"))
+    prepared.prepare()
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def runtime() -> OnnxRuntime:
+    return OnnxRuntime()
+
+
+@pytest.fixture(scope="session")
+def engine(runtime: OnnxRuntime, store: ModelStore) -> FaceEngine:
+    return FaceEngine.standard(runtime, store)
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Pixels:
+    """Eileen Collins, NASA, public domain; BGR, read-only by agreement."""
+    return np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])

@@ -8,6 +8,7 @@ is p -> p / 2 - (1.25, 0.75); values are cut off, not rounded; outside the pictu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,13 +59,47 @@ def five_points(face: Face) -> Points:
 
 def dlib_chip(pixels: Pixels, points: Points, size: int, padding: float, variant: ChipVariant | None = None) -> Pixels:
     """Return the chip, BGR uint8 (size, size, 3). `points` is (5, 2) from pixel centres; `padding` means dlib's own."""
-    variant = variant or ChipVariant()
+    return np.asarray(dlib_chips(pixels, points, size, padding, (variant or ChipVariant(),))[0], np.uint8)
+
+
+def dlib_chips(
+    pixels: Pixels, points: Points, size: int, padding: float, variants: Sequence[ChipVariant]
+) -> NDArray[np.uint8]:
+    """Return several variants of one chip, BGR uint8 (n, size, size, 3); the pyramid is reduced once for all."""
     centre, rotation, side = _rectangle(points, size, padding)
-    span = side * variant.zoom - 1
-    part, centre = _neighbourhood(pixels, centre, span)
+    part, centre = _neighbourhood(pixels, centre, side * max(variant.zoom for variant in variants) - 1)
+    pyramid = _Pyramid(part, centre)
+    chips: dict[ChipVariant, Pixels] = {}
+    for variant in variants:
+        plain = ChipVariant(variant.zoom)
+        if plain not in chips:
+            chips[plain] = _cut(pyramid, rotation, side * variant.zoom - 1, size)
+        if variant.mirror:
+            chips[variant] = np.asarray(chips[plain][:, ::-1])
+    return np.stack([chips[variant] for variant in variants])
+
+
+class _Pyramid:
+    """dlib's reductions of one part of a picture, made when they are asked for; `centre` is the chip's middle in it."""
+
+    def __init__(self, part: NDArray[np.float32], centre: Points) -> None:
+        self._levels = [(part, centre)]
+
+    def level(self, number: int) -> tuple[NDArray[np.float32], Points]:
+        """Return the pixels, float32 (h, w, 3), and the chip's middle after this many halvings."""
+        while len(self._levels) <= number:
+            part, centre = self._levels[-1]
+            reduced = np.asarray(np.floor(cv2.pyrDown(part) + 1e-3), np.float32)
+            self._levels.append((reduced, centre / 2 + _PYRAMID_SHIFT))
+        return self._levels[number]
+
+
+def _cut(pyramid: _Pyramid, rotation: Points, span: float, size: int) -> Pixels:
+    """Return the chip whose corner pixels lie `span` pixels of the whole picture apart."""
+    halvings = 0
     while (span / 2 + 1) ** 2 > size * size:
-        part = np.floor(cv2.pyrDown(part) + 1e-3)
-        span, centre = span / 2, centre / 2 + _PYRAMID_SHIFT
+        span, halvings = span / 2, halvings + 1
+    part, centre = pyramid.level(halvings)
     linear = rotation * span / (size - 1)
     shift = centre - linear @ np.full(2, (size - 1) / 2)
     warped = cv2.warpAffine(
@@ -74,8 +109,7 @@ def dlib_chip(pixels: Pixels, points: Points, size: int, padding: float, variant
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
     )
-    chip = np.floor(warped + 1e-3).astype(np.uint8)
-    return np.ascontiguousarray(chip[:, ::-1] if variant.mirror else chip)
+    return np.asarray(np.floor(warped + 1e-3), np.uint8)
 
 
 def _rectangle(points: Points, size: int, padding: float) -> tuple[Points, Points, float]:

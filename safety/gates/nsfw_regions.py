@@ -94,15 +94,15 @@ def best_regions(session: Any, pixels: Pixels, face_boxes: Floats) -> dict[str, 
 
 
 def _views(pixels: Pixels) -> Iterator[_View]:
+    """Yield the levels from the finest to the coarsest; each is reduced from the one before, which is cheaper."""
     height, width = pixels.shape[:2]
     longest = max(height, width)
-    for level in _LEVELS:
-        if level > longest and level != _LEVELS[0]:
-            return
+    small = pixels
+    for level in sorted((level for level in _LEVELS if level <= max(longest, _LEVELS[0])), reverse=True):
         scale = level / longest
         size = max(1, round(width * scale)), max(1, round(height * scale))
         mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = np.asarray(cv2.resize(pixels, size, interpolation=mode), np.uint8)
+        small = np.asarray(cv2.resize(small, size, interpolation=mode), np.uint8)
         for y in _starts(size[1]):
             for x in _starts(size[0]):
                 yield _View(level, scale, x, y, small[y : y + _TILE, x : x + _TILE])
@@ -119,9 +119,9 @@ def _starts(length: int) -> list[int]:
 def _detect(session: Any, view: _View) -> tuple[Floats, Floats]:
     """Return boxes float32 (n, 4) in the picture's pixels and scores float32 (n, 18) of one view."""
     height, width = view.pixels.shape[:2]
-    canvas = np.zeros((-(-height // _STRIDE) * _STRIDE, -(-width // _STRIDE) * _STRIDE, 3), np.float32)
-    canvas[:height, :width] = view.pixels[..., ::-1]
-    tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None] / np.float32(255))
+    canvas = np.zeros((-(-height // _STRIDE) * _STRIDE, -(-width // _STRIDE) * _STRIDE, 3), np.uint8)
+    canvas[:height, :width] = view.pixels
+    tensor = cv2.dnn.blobFromImage(canvas, scalefactor=1 / 255, swapRB=True)
     (output,) = session.run(None, {"images": tensor})
     table = np.asarray(output, np.float32)
     anchors = sum((canvas.shape[0] // stride) * (canvas.shape[1] // stride) for stride in _STRIDES)

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -29,6 +30,14 @@ class Settings(BaseSettings):
     allow_cpu_fallback: bool = Field(False, description="Run on the CPU where the provider cannot be had.")
     model_threads: Annotated[int, Field(ge=1, le=64)] = 2
     models: Path | None = Field(None, description="Model cache; inside the home folder by default.")
+    models_catalogue: Path | None = Field(None, description="A catalogue file of your own that adds models.")
+    accepted_licences: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Identifiers of the only licences that models may have, separated by commas; empty: any."
+    )
+    commercial_use: bool = Field(
+        False,
+        description="Refuse models that are not known to allow commercial use, unless accepted_licences has them.",
+    )
 
     policy: Path | None = Field(None, description="Policy file; the shipped standard policy by default.")
     gate_time_limit_s: Annotated[float, Field(gt=0, le=600)] = 60.0
@@ -71,6 +80,12 @@ class Settings(BaseSettings):
         """Order of precedence: arguments, environment, file."""
         file = Path(os.environ.get("ASSENT_CONFIG", "assent.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @field_validator("accepted_licences", mode="before")
+    @classmethod
+    def split_at_commas(cls, value: object) -> object:
+        """Let an environment variable name several."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @property
     def database(self) -> str:

@@ -1,4 +1,4 @@
-"""What the safety tests share: the packaged models, one engine, and a public-domain photo."""
+"""What the safety tests share: what is seen in a public-domain photo."""
 
 from __future__ import annotations
 
@@ -6,34 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 
 from pipeline.engine import FaceEngine
 from pipeline.faces import Floats, Pixels
-from pipeline.models import ModelStore
-from pipeline.runtime import OnnxRuntime
 from safety.evidence import Evidence
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
-    return ModelStore(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="session")
-def runtime() -> OnnxRuntime:
-    return OnnxRuntime()
-
-
-@pytest.fixture(scope="session")
-def engine(runtime: OnnxRuntime, store: ModelStore) -> FaceEngine:
-    return FaceEngine.standard(runtime, store)
-
-
-@pytest.fixture(scope="session")
-def astronaut() -> Pixels:
-    """Eileen Collins, NASA, public domain; BGR, read-only by agreement."""
-    return np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
 
 
 @pytest.fixture(scope="session")

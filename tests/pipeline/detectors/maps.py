@@ -7,9 +7,10 @@ from tests.pipeline.small_graphs import Drawing
 NOTHING = (0.0, 0.0, 0.0)
 
 
-def colour_map(
-    drawing: Drawing, stride: int, name: str, columns: list[tuple[tuple[float, ...], float]], width: int
-) -> str:
+Column = tuple[tuple[float, ...], float]
+
+
+def colour_map(drawing: Drawing, stride: int, name: str, columns: list[Column], width: int) -> str:
     """Rows of `width` numbers, cell by cell: each column a weight of the three channels and a constant."""
     plane = drawing.look("input", [weights for weights, _ in columns], [bias for _, bias in columns], pool=stride)
     return drawing.rows(plane, width, name)

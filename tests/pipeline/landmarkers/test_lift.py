@@ -31,9 +31,7 @@ def turned(yaw: float, pitch: float, roll: float, scale: float) -> Floats:
 
 @settings(max_examples=30, deadline=None)
 @given(turns, turns, turns, st.floats(1, 30))
-def test_the_turned_mean_face_is_recovered_from_five_points(
-    yaw: float, pitch: float, roll: float, scale: float
-) -> None:
+def test_five_points_recover_the_turned_mean_face(yaw: float, pitch: float, roll: float, scale: float) -> None:
     mesh = turned(yaw, pitch, roll, scale)
     points = np.array([mesh[list(group), :2].mean(axis=0) for group in FIVE_POINT_VERTICES])
     assert np.abs(lift_five(points)[:, :2] - mesh[:, :2]).max() < 0.02 * scale
@@ -41,7 +39,7 @@ def test_the_turned_mean_face_is_recovered_from_five_points(
 
 @settings(max_examples=30, deadline=None)
 @given(turns, turns, turns, st.floats(1, 30))
-def test_the_turned_mean_face_is_recovered_from_68_points(yaw: float, pitch: float, roll: float, scale: float) -> None:
+def test_68_points_recover_the_turned_mean_face(yaw: float, pitch: float, roll: float, scale: float) -> None:
     mesh = turned(yaw, pitch, roll, scale)
     points = np.array([mesh[list(group), :2].mean(axis=0) for group in _IBUG])
     lifted = lift_68(points)
