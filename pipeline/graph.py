@@ -19,8 +19,8 @@ _UNFIT = "Install the model that the catalogue describes; `assent models verify`
 class Sessions(Protocol):
     """What a stage needs of `pipeline.runtime.OnnxRuntime`."""
 
-    def session(self, path: Path) -> Any:
-        """Return the shared inference session of the model file."""
+    def session(self, path: Path, *, dynamic_batch: bool = False) -> Any:
+        """Return the shared inference session of the model file, its batch size made variable where that is asked."""
 
 
 class Models(Protocol):
@@ -36,12 +36,17 @@ class Models(Protocol):
 class Graph:
     """A model that is ready to run. Safe to share between threads."""
 
-    def __init__(self, runtime: Sessions, store: Models, name: str) -> None:
-        """Open the model; raises `ModelUnavailable` where it is missing, changed or cannot be loaded."""
+    def __init__(self, runtime: Sessions, store: Models, name: str, *, rows: bool = False) -> None:
+        """Open the model; with `rows` for several faces at once, where its graph can be made to take them.
+
+        Raises:
+            ModelUnavailable: it is missing, changed or cannot be loaded.
+
+        """
         self.name = name
         self.path = store.path(name)
         self.digest = store.digest(name)
-        self._session = runtime.session(self.path)
+        self._session = runtime.session(self.path, dynamic_batch=True) if rows else runtime.session(self.path)
         self.inputs: dict[str, tuple[int | None, ...]] = _shapes(self._session.get_inputs())
         self.outputs: dict[str, tuple[int | None, ...]] = _shapes(self._session.get_outputs())
 
@@ -66,11 +71,6 @@ class Graph:
         if len(shape) != 4:
             raise self.unfit(f"its input {name} is no picture")
         return (shape[1] if shape[3] in (1, 3) else shape[3]) or default
-
-    @property
-    def batches(self) -> bool:
-        """Whether every input takes any number of rows at once."""
-        return all(not shape or shape[0] is None for shape in self.inputs.values())
 
     def run(self, feeds: Mapping[str, Tensor]) -> list[Tensor]:
         """Run once and return all outputs, in the graph's order.

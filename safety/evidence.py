@@ -17,7 +17,8 @@ class Evidence:
     for them failed, which is not the same as an empty tuple. `chosen` is the index of the face in question (the one
     to be replaced, or the replaced one in an output), where that is known. `embeddings` is float32 (len(faces), 128),
     None where embedding failed. `template` is the consented person's embedding, float32 (128,); `original` is that of
-    the face which an output replaced.
+    the face which an output replaced. `tenant` is for whom the picture is looked at, which decides the lists in force;
+    `data` are the bytes as they were submitted, where there are any.
     """
 
     subject: str
@@ -27,6 +28,8 @@ class Evidence:
     embeddings: Floats | None = None
     template: Floats | None = None
     original: Floats | None = None
+    tenant: str | None = None
+    data: bytes | None = None
 
     @property
     def kind(self) -> str:

@@ -3,6 +3,8 @@
 A policy judges findings and nothing else, so a verdict can be replayed from the findings' JSON. It fails closed: what
 the policy requires and does not find, or finds unavailable, leads to review or refuse. It is monotone: a rule looks at
 a score in one direction only, and no finding may be used in both, so that more risk never gives a milder outcome.
+Circumstances (tenant, purpose, region, basis) may narrow a rule, but what is not known about them never does, and rules
+about age cannot be narrowed at all.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import rfc8785
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from safety.circumstances import UNKNOWN, Circumstances
 from safety.findings import Finding
 from safety.verdict import Outcome, Reason, Verdict, combine
 
@@ -30,6 +33,9 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")]
 Message = Annotated[str, StringConstraints(min_length=10, max_length=300, pattern=r"^[^{}%<>]*$")]
 Threshold = Annotated[float, Field(allow_inf_nan=False)]
+Circumstance = Literal["tenant", "purpose", "region", "basis"]
+Values = Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$")]], Field(min_length=1)]
+Condition = Annotated[dict[Circumstance, Values], Field(min_length=1)]
 
 _KINDS: Final[tuple[Kind, ...]] = ("source", "target", "output")
 _SHIPPED: Final = "safety.policies"
@@ -47,7 +53,8 @@ class Rule(_Part):
     """One rule: if any of the findings, on any of the kinds of picture, is past the threshold, then the outcome.
 
     Exactly one of `at_least`, `above` and `below` is given. `message` is told to the caller; it is fixed text, so it
-    cannot carry a score.
+    cannot carry a score. With `when` the rule counts only in circumstances that are listed or not known; with `unless`
+    it does not count in those that are all listed.
     """
 
     code: Code
@@ -58,12 +65,28 @@ class Rule(_Part):
     below: Threshold | None = None
     outcome: Stop
     message: Message
+    when: Condition | None = None
+    unless: Condition | None = None
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
         if sum(limit is not None for limit in (self.at_least, self.above, self.below)) != 1:
             raise ValueError(f"rule {self.code}: give exactly one of at_least, above and below")
         return self
+
+    @model_validator(mode="after")
+    def _no_exception_for_minors(self) -> Self:
+        if (self.when or self.unless) and any(name.startswith("age.") for name in self.findings):
+            raise ValueError(f"rule {self.code}: rules about age hold in all circumstances")
+        return self
+
+    def counts(self, circumstances: Circumstances) -> bool:
+        """Return whether the rule counts in these circumstances; where they are not known, it does."""
+        known = circumstances.to_json()
+        if any(known.get(name, values[0]) not in values for name, values in (self.when or {}).items()):
+            return False
+        exempt = self.unless or {}
+        return not exempt or any(known.get(name) not in values for name, values in exempt.items())
 
     def hit(self, finding: Finding) -> bool:
         """Return whether a measured finding is past the threshold."""
@@ -86,6 +109,16 @@ class Unmeasured(_Part):
     message: Message
 
 
+class Need(_Part):
+    """What must be known of the circumstances: one of these values, or the outcome."""
+
+    code: Code
+    circumstance: Circumstance
+    one_of: Values
+    outcome: Stop
+    message: Message
+
+
 class PolicyDocument(_Part):
     """The schema of a policy file."""
 
@@ -95,6 +128,7 @@ class PolicyDocument(_Part):
     required: dict[Kind, Annotated[list[Name], Field(min_length=1)]]
     unmeasured: Annotated[list[Unmeasured], Field(min_length=1)]
     rules: Annotated[list[Rule], Field(min_length=1)]
+    needs: list[Need] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -155,7 +189,9 @@ class Policy:
         """Return a policy that ships with Assent."""
         return _shipped(name)
 
-    def judge(self, findings: Iterable[Finding], *, required: Sequence[str]) -> Verdict:
+    def judge(
+        self, findings: Iterable[Finding], *, required: Sequence[str], circumstances: Circumstances = UNKNOWN
+    ) -> Verdict:
         """Judge the findings about the pictures in `required`, such as `("source:0", "target")`.
 
         Deterministic: the order of the findings does not matter. Pictures that are only in the findings are judged
@@ -163,14 +199,22 @@ class Policy:
         """
         findings = list(findings)
         subjects = sorted({*required, *(finding.subject for finding in findings)})
-        reasons = [reason for subject in subjects for reason in self._about(subject, findings)]
+        rules = [rule for rule in self.document.rules if rule.counts(circumstances)]
+        reasons = [reason for subject in subjects for reason in self._about(subject, findings, rules)]
+        reasons += self._needed(circumstances)
         if not required:
             reasons.append(self._unmeasured("", ""))
         unique = sorted(set(reasons), key=lambda r: (-r.outcome.severity, r.subject, r.code, r.message))
         outcome = combine(reason.outcome for reason in unique)
         return Verdict(outcome, tuple(unique), self.version, self.digest)
 
-    def _about(self, subject: str, findings: Sequence[Finding]) -> Iterable[Reason]:
+    def _needed(self, circumstances: Circumstances) -> Iterable[Reason]:
+        known = circumstances.to_json()
+        for need in self.document.needs or ():
+            if known.get(need.circumstance) not in need.one_of:
+                yield Reason(need.code, need.message, "request", Outcome(need.outcome))
+
+    def _about(self, subject: str, findings: Sequence[Finding], rules: Sequence[Rule]) -> Iterable[Reason]:
         mine = [finding for finding in findings if finding.subject == subject]
         kind = subject.partition(":")[0]
         if kind not in self.document.required:
@@ -180,7 +224,7 @@ class Policy:
             states = [finding.status for finding in mine if finding.name == name]
             if not states or "unavailable" in states:
                 yield self._unmeasured(name, subject)
-        for rule in self.document.rules:
+        for rule in rules:
             if any(rule.hit(finding) for finding in mine):
                 yield Reason(rule.code, rule.message, subject, Outcome(rule.outcome))
 

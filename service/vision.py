@@ -28,7 +28,13 @@ class Vision:
         self.engine = FaceEngine.standard(self.runtime, self.store)
         self.policy = Policy.load(settings.policy) if settings.policy else Policy.shipped()
         limit = settings.gate_time_limit_s
-        self.desk = SafetyDesk.standard(self.engine, self.runtime, self.store, self.policy, time_limit_s=limit)
+        # Gates run side by side: more than a share of the threads each, and they would wait for one another.
+        gates = OnnxRuntime(
+            settings.provider,
+            allow_cpu_fallback=settings.allow_cpu_fallback,
+            threads=max(1, settings.model_threads // 2),
+        )
+        self.desk = SafetyDesk.standard(self.engine, gates, self.store, self.policy, time_limit_s=limit)
         self.swapper = MeshSwapper()
         self.enhancer = DetailEnhancer()
         # One picture at a time: gates and swaps of two jobs side by side would only fight for the same cores.

@@ -25,7 +25,7 @@ class ArcFaceEmbedder:
     name = "arcface_w600k_r50"
 
     def __init__(self, runtime: Sessions, store: Models) -> None:
-        self._graph = Graph(runtime, store, self.name)
+        self._graph = Graph(runtime, store, self.name, rows=True)
         self._input = self._graph.only_input()
         self.digests: tuple[str, ...] = (self._graph.digest,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -22,12 +23,14 @@ def box_mask(size: int, *, blur: float = 0.3, padding: Padding = _NO_PADDING) ->
     top, right, bottom and left, as a share of the side.
     """
     reach = size * 0.5 * blur
-    hard = max(int(reach) // 2, 1)
+    hard = max(math.ceil(reach / 2), 1)
     top, right, bottom, left = (max(hard, int(size * share)) for share in padding)
     mask = np.zeros((size, size), np.float32)
     mask[top : size - bottom, left : size - right] = 1
-    if int(reach) > 0:
-        mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), int(reach) / 4), np.float32)
+    if reach >= 1:
+        # Beyond the crop there is nothing: the border must not be mirrored into it.
+        blurred = cv2.GaussianBlur(mask, (0, 0), reach / 4, borderType=cv2.BORDER_CONSTANT)
+        mask = np.asarray(blurred, np.float32)
     mask.setflags(write=False)
     return mask
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.faces import Floats
-from pipeline.mesh.indices import OVAL
+from pipeline.mesh.indices import LOWER_LIP, OVAL, UPPER_LIP
 from pipeline.mesh.settings import MeshSettings
 from pipeline.mesh.topology import RING_REACH, Topology
 
@@ -61,16 +61,37 @@ def drawn_meshes(mesh: Floats, source_shape: Floats, topology: Topology, setting
     `mesh` (468, 3) pixels is the target's, `source_shape` (468, 3) centimetres in the model's frame.
     """
     pose = fit_similarity(topology.shape, mesh, topology.stiffness)
-    difference = source_shape - pose.to_model(mesh)
-    mirrored = difference[topology.mirror] * np.array([-1, 1, 1], np.float32)
-    difference = (difference + mirrored) / 2  # identity is symmetric, expression less so
-    smooth = topology.smoother @ difference
-    difference = difference + (smooth - difference) * topology.expressive  # lids and lips keep their expression
+    difference = identity_difference(source_shape, pose.to_model(mesh), topology)
     moved = mesh + pose.scale * (_shares(pose, topology, settings) * difference) @ pose.rotation.T
     middle = mesh[list(OVAL)].mean(axis=0)
     ring = middle + (mesh[list(OVAL)] - middle) * np.float32(RING_REACH)
     before, after = np.concatenate([mesh, ring]), np.concatenate([moved, ring])
     return Placement(pose, before.astype(np.float32), after.astype(np.float32))
+
+
+def identity_difference(source: Floats, target: Floats, topology: Topology) -> Floats:
+    """What to add to the target's shape so that it becomes the source's, less what is expression: float32 (468, 3).
+
+    Both are (468, 3) centimetres in the model's frame. Identity is symmetric, expression less so. Each eye and the
+    mouth move and grow as a whole, and a jaw that one of the two has dropped is closed first.
+    """
+    source = source - topology.jaw * (_opening(source) - _opening(target))
+    difference = source - target
+    difference = (difference + difference[topology.mirror] * np.array([-1, 1, 1], np.float32)) / 2
+    plain = difference.copy()
+    for feature in topology.features:
+        loop = list(feature.loop)
+        ours, theirs = target[loop], target[loop] + plain[loop]
+        width = float(np.ptp(theirs[:, 0])) / max(float(np.ptp(ours[:, 0])), 1e-3)
+        growth = feature.growth * float(np.clip(width - 1, -0.25, 0.25))
+        whole = (theirs - ours).mean(axis=0) + growth * (target - ours.mean(axis=0))
+        difference = difference + (whole - difference) * feature.reach
+    return np.asarray(difference, dtype=np.float32)
+
+
+def _opening(shape: Floats) -> float:
+    """How far the lips are apart, centimetres."""
+    return float(shape[LOWER_LIP, 1] - shape[UPPER_LIP, 1])
 
 
 def _shares(pose: Similarity, topology: Topology, settings: MeshSettings) -> Floats:

@@ -14,7 +14,7 @@ from pipeline.mesh.geometry import Similarity, facing_camera, fit_similarity
 from pipeline.mesh.masks import Masks
 from pipeline.mesh.raster import evaluate, look_up, texel_centres, triangle_maps
 from pipeline.mesh.settings import MeshSettings
-from pipeline.mesh.skin import skin_likelihood
+from pipeline.mesh.skin import grown_skin, skin_likelihood
 from pipeline.mesh.topology import Topology
 
 CM_PER_LAYOUT = 22.0  # what the layout's unit is on a face, about
@@ -44,10 +44,14 @@ class MeshIdentity:
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    """One photo in the flat layout: texture float32, how well each texel is seen (0..1), shape, overall frontalness."""
+    """One photo in the flat layout: texture float32, how well each texel is seen and whether it is skin (0..1).
+
+    With the person's shape and how frontal the photo is overall.
+    """
 
     texture: Floats
     seen: Floats
+    skin: Floats
     shape: Floats
     frontal: float
 
@@ -57,8 +61,9 @@ def enrol(
 ) -> MeshIdentity:
     """Build the identity of the one person that all photos show."""
     views = sorted((_view(*photo, topology, masks, settings) for photo in photos), key=lambda view: -view.frontal)
-    texture, seen = _fuse(views)
-    texture = _mirror_fill(texture, seen, topology)
+    texture, seen, skin = _fuse(views)
+    texture, skin = _mirror_fill(texture, seen, skin, topology)
+    texture = _skin_fill(texture, skin, masks)
     weights = np.array([view.frontal**2 for view in views], np.float32)
     shape = np.tensordot(weights / weights.sum(), np.stack([view.shape for view in views]), axes=1)
     textures = [np.clip(np.round(texture), 0, 255).astype(np.uint8)]
@@ -66,7 +71,7 @@ def enrol(
         half = textures[-1].shape[0] // 2
         textures.append(cv2.resize(textures[-1], (half, half), interpolation=cv2.INTER_AREA))
     small = _small(textures[0], settings)
-    return MeshIdentity(tuple(textures), shape.astype(np.float32), small, skin_likelihood(small, masks))
+    return MeshIdentity(tuple(textures), shape.astype(np.float32), small, _reduced(skin, settings.small_side))
 
 
 def flatten(pixels: Pixels, mesh: Floats, pose: Similarity, topology: Topology, side: int) -> Pixels:
@@ -86,11 +91,14 @@ def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings
     facing = facing_camera(face.mesh, topology)
     seen = _over_layout(np.clip((facing - HIDDEN) / (SHOWN - HIDDEN), 0, 1), topology, side)
     turned = _over_layout(np.clip((0.9 - facing) / 0.2, 0, 1), topology, settings.small_side)
-    skin = cv2.resize(skin_likelihood(_small(texture, settings), masks, turned), (side, side))
+    small = _small(texture, settings)
+    own = np.minimum(skin_likelihood(small, masks, turned), grown_skin(small, masks))
+    skin = cv2.resize(own, (side, side), interpolation=cv2.INTER_LINEAR)
     margin = np.ones((side // 40, side // 40), np.uint8)  # at the edge of what is seen the background shines through
-    seen = cv2.GaussianBlur(cv2.erode(seen * skin, margin), (0, 0), side / 80)
+    skin = cv2.GaussianBlur(cv2.erode(skin, margin), (0, 0), side / 80)
+    seen = cv2.GaussianBlur(cv2.erode(seen, margin), (0, 0), side / 80) * skin
     frontal = max(abs(float(pose.rotation[2, 2])), 0.05)
-    return _View(texture.astype(np.float32), seen, pose.to_model(face.mesh), frontal)
+    return _View(texture.astype(np.float32), seen, skin, pose.to_model(face.mesh), frontal)
 
 
 def _over_layout(values: Floats, topology: Topology, side: int) -> Floats:
@@ -99,21 +107,22 @@ def _over_layout(values: Floats, topology: Topology, side: int) -> Floats:
     return np.where(numbers >= 0, values[topology.triangles].mean(axis=1)[numbers], 0).astype(np.float32)
 
 
-def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats]:
-    """One texture float32 and how well it is seen. Every texel comes mostly from the photo that sees it best.
+def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats, Floats]:
+    """One texture float32, how well it is seen and whether it is skin. Every texel comes mostly from the photo that sees it best.
 
     The photos are brought to the light of the first, the most frontal one.
     """
     first = views[0]
     if len(views) == 1:
-        return first.texture, first.seen
+        return first.texture, first.seen, first.skin
     textures, weights = [first.texture], [_best_first(first)]
     for view in views[1:]:
         textures.append(view.texture * _relight(first.texture, view.texture, first.seen * view.seen))
         weights.append(_best_first(view))
     shares = np.stack(weights)[..., None]
     fused = (np.stack(textures) * shares).sum(axis=0) / shares.sum(axis=0)
-    return np.asarray(fused, np.float32), np.max([view.seen for view in views], axis=0)
+    seen, skin = (np.max([getattr(view, name) for view in views], axis=0) for name in ("seen", "skin"))
+    return np.asarray(fused, np.float32), seen, skin
 
 
 def _best_first(view: _View) -> Floats:
@@ -131,16 +140,41 @@ def _relight(reference: Floats, picture: Floats, common: Floats) -> Floats:
     return np.asarray(np.clip(gain, 0.6, 1.6), dtype=np.float32)
 
 
-def _mirror_fill(texture: Floats, seen: Floats, topology: Topology) -> Floats:
-    """Fill what no photo shows (turned away, or under hair) from the other half of the face, in this half's light."""
+def _mirror_fill(texture: Floats, seen: Floats, skin: Floats, topology: Topology) -> tuple[Floats, Floats]:
+    """Fill what no photo shows (turned away, or under hair) from the other half of the face, in this half's light.
+
+    Returns the texture and what of it is skin now.
+    """
     flipped, flipped_seen = (np.ascontiguousarray(a[:, ::-1]) for a in (texture, seen))
     gain = _relight(texture, flipped, seen * flipped_seen * (topology.texels(seen.shape[0]) >= 0))
     own = seen * (1 + 1e-3) / (seen + (1 - seen) * flipped_seen + 1e-3)
     own = np.where(flipped_seen < seen, 1, own)[..., None]
-    return np.asarray(texture * own + flipped * gain * (1 - own), dtype=np.float32)
+    filled = np.asarray(texture * own + flipped * gain * (1 - own), dtype=np.float32)
+    return filled, np.maximum(skin, flipped_seen)
+
+
+def _skin_fill(texture: Floats, skin: Floats, masks: Masks) -> Floats:
+    """Put smooth skin where there is none, out of the skin nearby: so that blending out of the texture shows no hair."""
+    side = masks.skin.shape[0]
+    small, known = _reduced(texture, side), _reduced(skin, side) ** 4 * masks.skin
+    smooth = masked_blur(small, known, side / 4)
+    for share in (10, 24, 48):
+        near = _blurred(known, side / share)[..., None]
+        trusted = np.clip(near / 0.2, 0, 1)
+        smooth = smooth * (1 - trusted) + masked_blur(small, known, side / share) * trusted
+    whole = cv2.resize(np.asarray(smooth, np.float32), skin.shape, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(texture * skin[..., None] + whole * (1 - skin[..., None]), dtype=np.float32)
 
 
 def _small(texture: Pixels, settings: MeshSettings) -> Floats:
-    size = (settings.small_side, settings.small_side)
-    small: Floats = cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small
+    return _reduced(texture.astype(np.float32), settings.small_side)
+
+
+def _reduced(picture: Floats, side: int) -> Floats:
+    reduced: Floats = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return reduced
+
+
+def _blurred(picture: Floats, sigma: float) -> Floats:
+    blurred: Floats = cv2.GaussianBlur(picture, (0, 0), sigma)
+    return blurred

@@ -21,7 +21,7 @@ class Masks:
 
     `paste` float32 (mask side)² 0..1: where the source may show; the eyes' and the mouth's inside never do.
     The others are (small side)²: `rim` float32 1 at the face's edge, 0 well inside; `skin` float32 0/1 the skin without
-    eyes, brows and lips; `core` bool the cheeks and the nose, which are nearly always bare; `zone` float32 0..1 where
+    eyes, brows and lips; `core` bool the cheeks and the nose, which are nearly always bare; `inside` bool the oval; `zone` float32 0..1 where
     hair, hats and rims are looked for; `sides` float32 0..1 the skin that is not near the midline; `features` float32
     0/1 the outer parts of eyes and brows.
     """
@@ -30,6 +30,7 @@ class Masks:
     rim: Floats
     skin: Floats
     core: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     zone: Floats
     sides: Floats
     features: Floats
@@ -51,6 +52,7 @@ class Masks:
             rim=cv2.resize(rim, (side, side), interpolation=cv2.INTER_LINEAR),
             skin=skin,
             core=(skin > 0.5) & (across < 0.20) & (down > 0.36) & (down < 0.76),
+            inside=topology.fill([OVAL], side) > 127,
             zone=cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 1.2),
             sides=cv2.GaussianBlur((skin * (across > 0.12)).astype(np.float32), (0, 0), 1.2),
             features=(features & (across > 0.12)).astype(np.float32),

@@ -5,12 +5,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.faces import Floats
+from numpy.typing import NDArray
+
+from pipeline.faces import Floats, Pixels
+from pipeline.mesh.colour import masked_blur
 from pipeline.mesh.masks import Masks
 
 # Spread of skin in Lab (L 0..100, a, b): at least sensor noise and pores, at most what shading does to one face.
 NARROWEST = np.array([7, 3.0, 3.5], np.float32)
 WIDEST = np.array([15, 4.5, 5], np.float32)
+# What growing skin may change by from one neighbourhood (of this reach, layout units) to the next: Lab, and busyness.
+STEP = np.array([16, 7, 9], np.float32)
+REACH, BUSY, MOST_STEPS = 0.06, 7.0, 60
 # Distances, in spreads, at which a texel is still surely skin and at which it surely is not.
 SURE, FOREIGN = 2.6, 4.2
 
@@ -35,6 +41,51 @@ def skin_likelihood(face: Floats, masks: Masks, suspect: Floats | None = None) -
     fair_hair = _soft(cv2.dilate(np.clip(offset[..., 2] / 1.5 - 1.8, 0, 1), np.ones((3, 3), np.uint8)))
     over_brows = fair_hair * (zone < 0.5) * masks.features  # much yellower than skin, even across a brow
     return np.asarray(np.clip(1 - zone * (1 - likely) - over_brows, 0, 1), dtype=np.float32)
+
+
+def grown_skin(face: Floats, masks: Masks) -> Floats:
+    """The skin that is connected with the cheeks without a jump of colour: float32 (n, n) in 0..1.
+
+    Slower and stricter than `skin_likelihood`, for photos that a texture is made of. It follows light that changes
+    gradually and stops at the first lock of hair, however much that looks like skin farther down. Eyes, brows and lips
+    count as skin; `face` as there.
+    """
+    lab = cv2.cvtColor(face / np.float32(255), cv2.COLOR_BGR2LAB)
+    features = (cv2.erode(masks.inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0) & (masks.skin < 0.5)
+    grown = masks.core & _steady(lab, masks.core)
+    busy = _busyness(lab[..., 0])
+    step = np.ones((3, 3), np.uint8)
+    for _ in range(MOST_STEPS):
+        near = masked_blur(lab, (grown & ~features).astype(np.float32), REACH * face.shape[0])
+        offset = (lab - near) / STEP
+        calm = ((offset**2).sum(axis=2) < 1) & (busy < BUSY)
+        reached = (cv2.dilate(grown.astype(np.uint8), step) > 0) & masks.inside & (calm | features)
+        if (reached == grown).all():
+            break
+        grown = reached
+    hair = _from_outside(masks.inside & ~grown & (masks.zone > 0.5), masks)
+    hair = cv2.dilate(hair, np.ones((5, 5), np.uint8)) * (masks.features < 0.5)
+    return _soft(np.asarray(1 - hair, np.float32))
+
+
+def _from_outside(foreign: NDArray[np.bool_], masks: Masks) -> Pixels:
+    """Those foreign patches that reach the face's edge, uint8 0/1: hair does, a wrinkle or a mole does not."""
+    _, labels = cv2.connectedComponents(foreign.astype(np.uint8), connectivity=4)
+    edge = masks.inside & (cv2.erode(masks.inside.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)
+    reaching = np.unique(labels[edge & foreign])
+    return np.isin(labels, reaching[reaching > 0]).astype(np.uint8)
+
+
+def _steady(lab: Floats, core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the middle of the face is near its own median colour: glasses and strands over it start no growth."""
+    offset = (lab - np.median(lab[core], axis=0)) / (2 * STEP)
+    return np.asarray((offset**2).sum(axis=2) < 1, dtype=np.bool_)
+
+
+def _busyness(light: Floats) -> Floats:
+    """The spread of lightness in the neighbourhood: hair has strands."""
+    mean, square = cv2.blur(light, (3, 3)), cv2.blur(light**2, (3, 3))
+    return np.sqrt(np.maximum(square - mean**2, 0))
 
 
 def _soft(mask: Floats) -> Floats:

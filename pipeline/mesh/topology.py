@@ -15,13 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.faces import Floats, Pixels
-from pipeline.mesh.indices import EYES, INNER_LIPS, OUTER_LIPS, OVAL, VERTICES
+from pipeline.mesh.indices import EYES, LOWER_LIP, OUTER_LIPS, OVAL, UPPER_LIP, VERTICES
 from pipeline.mesh.raster import paint
 
 Indices = NDArray[np.int32]
 
 RING_REACH = 1.3  # how far the surrounding ring lies from the face's middle, in oval radii
 RING_UV_REACH = 1.35  # the same in the flat layout: outside every mask
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A part of the face that bends with expression: identity only moves it and scales it by a share `growth`.
+
+    `loop` is its outline, `reach` float32 (468, 1) 0..1 how much each vertex goes with it.
+    """
+
+    loop: Sequence[int]
+    growth: float
+    reach: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,18 +92,25 @@ class Topology:
         return np.asarray(adjacent / adjacent.sum(axis=1, keepdims=True), dtype=np.float32)
 
     @cached_property
-    def smoother(self) -> Floats:
-        """The averaging operator applied four times."""
-        return np.asarray(np.linalg.matrix_power(self.smooth, 4), dtype=np.float32)
+    def features(self) -> tuple[Feature, ...]:
+        """The mouth and the eyes, which identity moves and scales and only expression bends."""
+        mouth = Feature(OUTER_LIPS, 0.5, self._around(OUTER_LIPS, 0.02, 0.10))
+        return (mouth, *(Feature(eye, 1.0, self._around(eye, 0.015, 0.05)) for eye in EYES))
 
     @cached_property
-    def expressive(self) -> Floats:
-        """How much a vertex belongs to eyelids or lips, float32 (468, 1) in 0..1."""
-        seed = np.zeros(VERTICES, np.float32)
-        for loop in (*EYES, INNER_LIPS, OUTER_LIPS):
-            seed[list(loop)] = 1
-        near = np.clip(self.smooth @ (self.smooth @ seed) * 3, 0, 1)
-        return np.asarray(near[:, None], dtype=np.float32)
+    def jaw(self) -> Floats:
+        """How a jaw that drops by one moves each vertex down, float32 (468, 3): all of it at the chin."""
+        down, across = self.uv[:, 1], np.abs(self.uv[:, 0] - 0.5)
+        upper, lower = self.uv[UPPER_LIP, 1], self.uv[LOWER_LIP, 1]
+        share = np.clip((down - upper) / max(float(lower - upper), 1e-3), 0, 1) * np.clip((0.45 - across) / 0.2, 0, 1)
+        return np.asarray(share[:, None] * np.array([0, 1, 0]), dtype=np.float32)
+
+    def _around(self, loop: Sequence[int], whole: float, none: float) -> Floats:
+        """1 within `whole` of a loop's area, 0 beyond `none`, layout units: float32 (468, 1)."""
+        outline = np.ascontiguousarray(self.uv[list(loop)])
+        outside = [-cv2.pointPolygonTest(outline, (float(u), float(v)), True) for u, v in self.uv]
+        near = np.clip((none - np.array(outside, np.float32)) / (none - whole), 0, 1)
+        return np.asarray((near * near * (3 - 2 * near))[:, None], dtype=np.float32)
 
     def texels(self, side: int) -> Indices:
         """Which triangle lies under each texel of a `side` x `side` picture of the layout; -1 where none does."""

@@ -127,7 +127,9 @@ def _answer(client: httpx.Client, address: SplitResult) -> Iterator[httpx.Respon
     for _ in range(_REDIRECTS + 1):
         with client.stream("GET", address.geturl(), headers={"accept-encoding": "identity"}) as response:
             if not response.has_redirect_location:
-                response.raise_for_status()
+                if response.status_code != httpx.codes.OK:
+                    # Not httpx's own words, which repeat the address with what may be a secret in it.
+                    raise OSError(f"the server answers {response.status_code} {response.reason_phrase}")
                 if response.headers.get("content-encoding", "identity") != "identity":
                     raise _refused("the server sends the file in a changed form")
                 yield response

@@ -32,6 +32,7 @@ def temporary_file(folder: Path, prefix: str) -> Iterator[Path]:
 def move_into_place(temporary: Path, target: Path) -> None:
     """Rename so that a reader sees the old file or the whole new one, also after a crash."""
     with temporary.open("rb") as file:
+        os.fchmod(file.fileno(), 0o644)  # what one user prepares, the server's user reads
         os.fsync(file.fileno())
     temporary.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)

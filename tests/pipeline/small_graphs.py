@@ -64,7 +64,7 @@ class Drawing:
             self.initialisers,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        onnx.save(model, str(path))
+        onnx.save(onnx.shape_inference.infer_shapes(model), str(path))
         return path
 
 
@@ -87,14 +87,16 @@ class Shelf:
 
 
 class CountingRuntime:
-    """Real sessions that count how often each model is run."""
+    """Real sessions that count how often each model is run; `edits` lets a fixed batch size be made variable."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, edits: bool = False) -> None:
         self.runs: Counter[str] = Counter()
+        self._edits = edits
         self._runtime = OnnxRuntime()
 
-    def session(self, path: Path) -> Any:
-        return _Counted(self._runtime.session(path), path.stem, self.runs)
+    def session(self, path: Path, *, dynamic_batch: bool = False) -> Any:
+        session = self._runtime.session(path, dynamic_batch=dynamic_batch and self._edits)
+        return _Counted(session, path.stem, self.runs)
 
 
 class _Counted:

@@ -14,7 +14,14 @@ from safety.policy import Policy
 GREY = np.full((64, 64, 3), 127, np.uint8)
 
 # Scores under which every rule of the shipped policy is satisfied.
-HARMLESS: Mapping[str, float] = {"face.width": 200.0, "age.lowest": 40.0}
+HARMLESS: Mapping[str, float] = {
+    "face.width": 200.0,
+    "age.lowest": 40.0,
+    "age.cautious": 40.0,
+    "protected.distance": 0.5,
+    "protected.margin": 0.05,
+    "known.distance": 256.0,
+}
 
 
 def face(x: float = 100.0, y: float = 100.0, width: float = 80.0, yaw: float = 0.0, pitch: float = 0.0) -> Face:

@@ -65,7 +65,7 @@ def _judge(findings: list[Finding] | tuple[Finding, ...]) -> Verdict:
 def test_harmless_pictures_are_allowed_without_a_reason() -> None:
     verdict = _judge(harmless_findings(POLICY, SUBJECTS))
     assert (verdict.outcome, verdict.reasons) == (Outcome.ALLOW, ())
-    assert verdict.policy_version == "standard/1"
+    assert verdict.policy_version == "standard/2"
     assert verdict.policy_digest == POLICY.digest
 
 
@@ -145,8 +145,9 @@ def test_the_gravest_outcome_wins_and_its_reasons_decide() -> None:
 @pytest.mark.parametrize(
     ("name", "score", "subject", "code", "outcome"),
     [
-        ("age.lowest", 17.9, "source:0", "minor", Outcome.REFUSE),
-        ("age.lowest", 18.0, "source:0", "age_unsure", Outcome.REVIEW),
+        ("age.cautious", 17.9, "source:0", "minor", Outcome.REFUSE),
+        ("age.lowest", 7.0, "source:0", "age_unsure", Outcome.REVIEW),
+        ("age.unclear", 1.0, "source:0", "age_unclear", Outcome.REVIEW),
         ("age.lowest", 24.9, "target", "age_unsure", Outcome.REVIEW),
         ("nsfw.female_breast_exposed", 0.45, "target", "nudity", Outcome.REFUSE),
         ("nsfw.female_breast_exposed", 0.30, "output", "possible_nudity", Outcome.REVIEW),

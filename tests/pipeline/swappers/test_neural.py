@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.align import align
 from pipeline.errors import FaceRefused, ModelUnavailable
 from pipeline.faces import Floats
 from pipeline.render import RenderPermit, paste, render
@@ -98,27 +97,24 @@ def test_what_a_network_gives_beyond_the_range_is_clipped(shelf: Shelf, gain: fl
     assert (region.pixels == grey).all()
 
 
-@pytest.mark.parametrize("boost", [1, 2, 4])
-def test_pixel_boost_keeps_detail_that_the_models_own_size_loses(shelf: Shelf, boost: int) -> None:
+def test_pixel_boost_keeps_detail_that_the_models_own_size_loses(shelf: Shelf) -> None:
     prepare(shelf, "inswapper_128")
     picture = np.random.default_rng(0).integers(0, 256, (700, 700, 3)).astype(np.uint8)
     large = face_at(350, 350, 500)
-    region = swapper_of(shelf, "inswapper_128", boost=boost).swap(picture, large, dark("inswapper_128"))
-    middle = (slice(300, 400), slice(300, 400))
-    y, x = region.y, region.x
-    gap = np.abs(region.pixels.astype(int) - region.base.astype(int))[300 - y : 400 - y, 300 - x : 400 - x].mean()
-    expected = align(picture, large, "arcface_128", 128 * boost).pixels
-    assert expected.shape == (128 * boost, 128 * boost, 3)
-    assert picture[middle].std() > 60
-    assert {1: 55 < gap < 75, 2: 40 < gap < 60, 4: gap < 45}[boost], gap
+    lost = []
+    for boost in (1, 2, 4):
+        region = swapper_of(shelf, "inswapper_128", boost=boost).swap(picture, large, dark("inswapper_128"))
+        gap = np.abs(region.pixels.astype(int) - region.base.astype(int))
+        lost.append(float(gap[shown(region)].mean()))
+    assert lost[0] > lost[1] > lost[2]
 
 
-@pytest.mark.parametrize(("rows", "runs"), [("N", 1), (1, 12)])
-def test_faces_and_phases_go_through_at_once_where_the_graph_allows_it(
-    shelf: Shelf, rows: int | str, runs: int
+@pytest.mark.parametrize(("rows", "edits", "runs"), [("N", False, 1), (1, True, 1), (1, False, 12)])
+def test_faces_and_phases_go_through_at_once_where_the_graph_can(
+    shelf: Shelf, rows: int | str, edits: bool, runs: int
 ) -> None:
     prepare(shelf, "hyperswap_256", rows=rows)
-    runtime = CountingRuntime()
+    runtime = CountingRuntime(edits=edits)
     swapper = swapper_of(shelf, "hyperswap_256", runtime, boost=2)
     faces = [face_at(120 + 100 * i, 180, 90 + 10 * i) for i in range(3)]
     together = swapper.swap_many(PICTURE, faces, dark("hyperswap_256"))
