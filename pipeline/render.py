@@ -41,7 +41,7 @@ def render(
 
     Raises `FaceRefused` where a face cannot be rendered, and `ValueError` without a permit.
     """
-    if not (permit.job_id and permit.verdict_id > 0):
+    if not (isinstance(permit, RenderPermit) and permit.job_id and permit.verdict_id > 0):
         raise ValueError("rendering needs a permit that names a job and the verdict that allowed it")
     started = time.perf_counter()
     identity = swapper.enrol(photos)

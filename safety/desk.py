@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,11 +80,21 @@ class SafetyDesk:
     """Holds the engine, the gates and the policy in force. Safe to share between threads; never raises on pictures."""
 
     def __init__(
-        self, engine: FaceEngine, gates: Sequence[Gate], policy: Policy, *, time_limit_s: float = 30.0
+        self,
+        engine: FaceEngine,
+        gates: Sequence[Gate],
+        policy: Policy | Callable[[], Policy],
+        *,
+        time_limit_s: float = 30.0,
     ) -> None:
-        self.policy = policy
+        self._policy = policy
         self._engine = engine
         self._runner = GateRunner(gates, time_limit_s)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force; asked anew for every judgement where it was given as a function."""
+        return self._policy if isinstance(self._policy, Policy) else self._policy()
 
     @classmethod
     def standard(
@@ -92,7 +102,7 @@ class SafetyDesk:
         engine: FaceEngine,
         runtime: OnnxRuntime,
         store: ModelStore,
-        policy: Policy | None = None,
+        policy: Policy | Callable[[], Policy] | None = None,
         *,
         people: PeopleDirectory | None = None,
         pictures: PictureDirectory | None = None,

@@ -10,10 +10,12 @@ from fastapi import FastAPI
 
 from service.assembly import Assent
 from service.assets.endpoints import router as assets
+from service.assets.uploads import MOST_JSON_BYTES
 from service.audit.endpoints import router as audit
 from service.audit.selfcheck import check_log
 from service.consents.endpoints import router as grants
 from service.health import router as health
+from service.housekeeping import Housekeeper
 from service.jobs.endpoints import router as jobs
 from service.jobs.worker import Worker
 from service.liveness.endpoints import router as liveness
@@ -42,8 +44,11 @@ def create_app(settings: Settings) -> FastAPI:
         workers = [Worker(server) for _ in range(settings.workers)]
         for worker in workers:
             worker.start()
+        housekeeper = Housekeeper(server)
+        housekeeper.start()
         _log.info("server_started", workers=len(workers), home=str(settings.home))
         yield
+        housekeeper.stop()
         for worker in workers:
             worker.stop()
         server.close()
@@ -51,7 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     # FastAPI's documentation pages load scripts from other hosts; /openapi.json is the documentation.
     app = FastAPI(
-        title="Assent", version=VERSION, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Assent",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=MOST_JSON_BYTES,
     )
     app.state.assent = server
     install_problem_handlers(app)

@@ -18,6 +18,7 @@ from provenance.watermark import Watermarker
 from service.audit.sequencer import Sequencer
 from service.platform.blobs import EncryptedBlobs, FolderBlobs
 from service.platform.database import Database
+from service.platform.files import prepare_folder
 from service.platform.settings import Settings
 from service.platform.vault import FileKeyProvider, KeyOwner, Vault
 from service.tenants.tables import Tenant
@@ -31,9 +32,9 @@ class Assent:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepare_folder(settings.home)
         secrets = settings.home / "keys"
-        self.keys = FileKeyProvider(secrets / "master.key", _master_key(settings))
+        self.keys = FileKeyProvider(secrets / "master.key", given_master_key(settings))
         self.vault = Vault(self.keys)
         self.database = Database(settings.database, vault=self.vault)
         self.blobs = EncryptedBlobs(FolderBlobs(settings.home / "blobs"), self.vault)
@@ -55,7 +56,7 @@ class Assent:
 
     def lock_tenant(self, session: Session, tenant_id: str) -> None:
         """Make this transaction the only one that submits for the tenant."""
-        session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update())
+        session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
 
     @staticmethod
     def tenant_key(tenant_id: str) -> KeyOwner:
@@ -78,7 +79,8 @@ class Assent:
         self.database.close()
 
 
-def _master_key(settings: Settings) -> bytes | None:
+def given_master_key(settings: Settings) -> bytes | None:
+    """The master key that the settings give, None where it lies in a file."""
     if settings.master_key is None or not settings.master_key.get_secret_value():
         return None
     key = base64.b64decode(settings.master_key.get_secret_value(), validate=True)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 from service.jobs.ledger import State
 from service.jobs.tables import Job
 from service.platform.access import Server
+from service.reviews.access import LOG_IN_FAILURES
 
 router = APIRouter(tags=["health"])
 
@@ -32,6 +33,7 @@ def ready(server: Server, response: Response) -> dict[str, Any]:
     return {
         "status": "audit_log_damaged" if damaged else "ok",
         "provider": server.vision.provider,
+        "notices": server.vision.notices,
         "policy": server.vision.policy.version,
     }
 
@@ -40,6 +42,7 @@ def ready(server: Server, response: Response) -> dict[str, Any]:
 def metrics(server: Server) -> Response:
     """Jobs by state, in Prometheus' text format."""
     registry = CollectorRegistry()
+    registry.register(LOG_IN_FAILURES)
     jobs = Gauge("assent_jobs", "Jobs by state.", ["state"], registry=registry)
     with server.database.read() as session:
         rows = session.execute(select(Job.state, func.count()).group_by(Job.state))

@@ -135,11 +135,26 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("failed_logins", sa.Integer(), nullable=False),
         sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_reviewers_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviewers")),
-        sa.UniqueConstraint("email", name=op.f("uq_reviewers_email")),
     )
     op.create_index(op.f("ix_reviewers_tenant_id"), "reviewers", ["tenant_id"], unique=False)
+    op.create_index(
+        "uq_reviewers_email",
+        "reviewers",
+        ["email"],
+        unique=True,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_table(
+        "seen_frames",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_seen_frames")),
+    )
+    op.create_index(op.f("ix_seen_frames_seen_at"), "seen_frames", ["seen_at"], unique=False)
     op.create_table(
         "subjects",
         sa.Column("id", sa.String(), nullable=False),
@@ -162,6 +177,7 @@ def upgrade() -> None:
         sa.Column("source_asset_ids", sa.JSON(), nullable=False),
         sa.Column("target_face", sa.Integer(), nullable=True),
         sa.Column("target_basis", sa.JSON(), nullable=False),
+        sa.Column("stages", sa.JSON(), nullable=False),
         sa.Column("output_type", sa.String(), nullable=False),
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("request_sha256", sa.String(), nullable=False),
@@ -206,7 +222,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_digest", name=op.f("uq_liveness_sessions_token_digest")),
     )
     op.create_index(op.f("ix_liveness_sessions_subject_id"), "liveness_sessions", ["subject_id"], unique=False)
-    op.create_index(op.f("ix_liveness_sessions_tenant_id"), "liveness_sessions", ["tenant_id"], unique=False)
+    op.create_index("ix_liveness_sessions_sweep", "liveness_sessions", ["state", "expires_at"], unique=False)
+    op.create_index("ix_liveness_sessions_tenant_created", "liveness_sessions", ["tenant_id", "created_at"], unique=False)
     op.create_table(
         "reviewer_sessions",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -262,6 +279,8 @@ def upgrade() -> None:
         "liveness_frames",
         sa.Column("session_id", sa.String(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_before", sa.Boolean(), nullable=False),
         sa.Column("observation", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["session_id"], ["liveness_sessions.id"], name=op.f("fk_liveness_frames_session_id_liveness_sessions")
@@ -287,15 +306,17 @@ def upgrade() -> None:
         "reviews",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("judgement_id", sa.Integer(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("reviewer_id", sa.String(), nullable=False),
         sa.Column("decision", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_reviews_job_id_jobs")),
+        sa.ForeignKeyConstraint(["judgement_id"], ["judgements.id"], name=op.f("fk_reviews_judgement_id_judgements")),
         sa.ForeignKeyConstraint(["reviewer_id"], ["reviewers.id"], name=op.f("fk_reviews_reviewer_id_reviewers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
-        sa.UniqueConstraint("job_id", "stage", name=op.f("uq_reviews_job_id")),
+        sa.UniqueConstraint("judgement_id", name=op.f("uq_reviews_judgement_id")),
     )
     op.create_index(op.f("ix_reviews_job_id"), "reviews", ["job_id"], unique=False)
     install_guards(op.get_bind())
@@ -314,7 +335,8 @@ def downgrade() -> None:
     op.drop_table("grants")
     op.drop_index(op.f("ix_reviewer_sessions_reviewer_id"), table_name="reviewer_sessions")
     op.drop_table("reviewer_sessions")
-    op.drop_index(op.f("ix_liveness_sessions_tenant_id"), table_name="liveness_sessions")
+    op.drop_index("ix_liveness_sessions_tenant_created", table_name="liveness_sessions")
+    op.drop_index("ix_liveness_sessions_sweep", table_name="liveness_sessions")
     op.drop_index(op.f("ix_liveness_sessions_subject_id"), table_name="liveness_sessions")
     op.drop_table("liveness_sessions")
     op.drop_index(op.f("ix_jobs_tenant_id"), table_name="jobs")
@@ -323,7 +345,10 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_index(op.f("ix_subjects_tenant_id"), table_name="subjects")
     op.drop_table("subjects")
+    op.drop_index(op.f("ix_seen_frames_seen_at"), table_name="seen_frames")
+    op.drop_table("seen_frames")
     op.drop_index(op.f("ix_reviewers_tenant_id"), table_name="reviewers")
+    op.drop_index("uq_reviewers_email", table_name="reviewers")
     op.drop_table("reviewers")
     op.drop_table("audit_pending")
     op.drop_table("audit_leaf")

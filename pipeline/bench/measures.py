@@ -43,11 +43,11 @@ def _front_view(face: Face) -> Floats:
     return fit_similarity(topology.shape, face.mesh, topology.stiffness).to_model(face.mesh)[:, :2]
 
 
-def _shape_gap(ours: Floats, theirs: Floats) -> NDArray[np.floating]:  # type: ignore[type-arg]
+def _shape_gap(ours: Floats, theirs: Floats) -> Floats:
     """Distances (n,) between two outlines once one has been moved and scaled onto the other."""
     a, b = ours - ours.mean(axis=0), theirs - theirs.mean(axis=0)
     scale = np.sqrt((b**2).sum() / max(float((a**2).sum()), 1e-12))
-    return np.linalg.norm(a * scale - b, axis=1)
+    return np.asarray(np.linalg.norm(a * scale - b, axis=1), dtype=np.float32)
 
 
 def seam_ratio(result: Pixels, target: Pixels, face: Face) -> float:

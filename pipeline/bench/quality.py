@@ -86,7 +86,7 @@ class QualityBench:
         """Every figure of one result."""
         ours, theirs, replaced = (self.second.embed(p.pixels, p.face) for p in (result, source, target))
         gazes = [self.gaze.gaze(p.pixels, p.face) for p in (result, target)]
-        values = (
+        values: tuple[Any, ...] = (
             np.linalg.norm(result.embedding - source.embedding),
             np.linalg.norm(result.embedding - target.embedding),
             np.linalg.norm(ours - theirs),

@@ -46,7 +46,7 @@ class SecondEmbedder:
         """Return float32 (512 + 7·7·59,); Euclidean distance measures how unlike two people are."""
         features = self._features(pixels, face) / np.float32(BETWEEN_FEATURES)
         patterns = local_patterns(pixels, face) / np.float32(BETWEEN_PATTERNS)
-        return np.concatenate([features, patterns]) / np.float32(np.sqrt(2))
+        return np.asarray(np.concatenate([features, patterns]) / np.sqrt(2), dtype=np.float32)
 
     def _features(self, pixels: Pixels, face: Face) -> Floats:
         chip = face_chip(pixels, face, size=self._chip, padding=self._padding)[..., ::-1].astype(np.float32)

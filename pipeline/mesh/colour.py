@@ -14,11 +14,11 @@ from pipeline.mesh.settings import MeshSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Relief:
-    """`share` 0.5..1 of the relief over `light` float32 (n, n, 3) that is kept."""
+class Relight:
+    """How to light a texture: texture * `gain` + `offset`, float32 (n, n, 3) each, grey levels."""
 
-    share: float
-    light: Floats
+    gain: Floats
+    offset: Floats
 
 
 FEWEST_TEXELS = 40  # of common skin, below which colour statistics mean nothing
@@ -49,23 +49,67 @@ def colour_gain(source: Floats, target: Floats, common: Floats, masks: Masks, se
     if int((common > 0.5).sum()) < FEWEST_TEXELS:
         return np.ones_like(source)
     matched = match_statistics(source, source[common > 0.5], target[common > 0.5], settings)
-    overall = (_blurred(matched, 1.5) + 3) / (_blurred(source, 1.5) + 3)
+    overall = (_blurred(matched, 2.5) + 4) / (_blurred(source, 2.5) + 4)
+    usual = np.median(overall[common > 0.5], axis=0)  # the dark line between lips must not light up the lips beside it
+    overall = np.clip(overall, usual / np.float32(settings.largest_gain), usual * np.float32(1.25))
     local = _local_gain(source * overall, target, common, masks, settings)
     return np.asarray(overall * local, dtype=np.float32)
 
 
-def kept_relief(source: Floats, target: Floats, common: Floats, gain: Floats, settings: MeshSettings) -> Relief:
-    """How much of the lit source's relief (wrinkles, blotches, hard light) to keep where the target's skin is calm.
+def relight(source: Floats, target: Floats, common: Floats, masks: Masks, settings: MeshSettings) -> Relight:
+    """Split the source into light and relief, bring the light to the target's and keep of the relief what is credible.
 
-    A dark face that is lit up shows its relief magnified. Arguments as for `colour_gain`, with its result.
+    The light takes `colour_gain`; where it then still strays far from the target's broad shading (hard light, make-up,
+    burnt or drowned skin) it is led back. The relief (wrinkles, pores, stubble) keeps its proportion to the light, or
+    less where the target's skin is calm.
+    Arguments as for `colour_gain`.
     """
+    gain = colour_gain(source, target, common, masks, settings)
     sigma = settings.relief_scale * source.shape[0]
-    lit = source * gain
-    light = masked_blur(lit, common, sigma)
-    ours = _roughness(target - masked_blur(target, common, sigma), common)
-    theirs = _roughness(lit - light, common)
+    light = _blurred(source, sigma)
+    wanted = _led_back(light * gain, target, common, masks, settings)
+    whole = (wanted + 2) / (light + 2)
+    ours = _roughness(target - _blurred(target, sigma), common)
+    theirs = _roughness((source - light) * whole, common)
     allowed = max(settings.relief_excess * ours, settings.relief_floor)
-    return Relief(share=float(np.clip(allowed / max(theirs, 1e-3), 0.5, 1)), light=light)
+    share = float(np.clip(allowed / max(theirs, 1e-3), settings.relief_least, 1))
+    kept = 1 - masks.calm * np.float32(1 - share)  # brows, lashes and lips keep all of theirs
+    whole = whole * kept[..., None]
+    return Relight(gain=whole, offset=wanted - light * whole)
+
+
+def even_relief(texture: Floats, calm: Floats, settings: MeshSettings) -> Floats:
+    """Give skin one relief for all channels, in proportion to the light, and soften its hardest edges: (n, n, 3).
+
+    A channel that is nearly dark in one person's photo is bright in another's: lit up on its own it turns every
+    reddening into a stain. `calm` float32 (n, n) 0..1 is the skin; elsewhere the texture (n, n, 3) stays as it is.
+    """
+    side = texture.shape[0]
+    small = _blurred(_reduced(texture, side // 4), settings.relief_scale * side / 4)
+    light = np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)) + np.float32(1)
+    relief = (_grey(texture + 1) / _grey(light) - 1)[..., None]
+    excess = np.sign(relief) * np.maximum(np.abs(relief) - settings.relief_limit, 0)
+    soft = relief - excess * np.float32(0.6)
+    even = light * (1 + soft) - 1
+    even = even + (texture - light * (1 + relief) + 1) * np.float32(settings.relief_colour)
+    return np.asarray(texture + (even - texture) * calm[..., None], dtype=np.float32)
+
+
+def _led_back(lit: Floats, target: Floats, common: Floats, masks: Masks, settings: MeshSettings) -> Floats:
+    """Shrink those deviations from the target's broad light that no skin under it would show."""
+    if int((common > 0.5).sum()) < FEWEST_TEXELS:
+        return lit
+    broad = _lab(masked_blur(target, common, settings.core_scale * lit.shape[0]))
+    ours = _lab(np.clip(lit, 0, 255))
+    strayed = ours - broad
+    limits = np.array([settings.stray_light, settings.stray_colour, settings.stray_colour], np.float32)
+    beyond = np.sign(strayed) * np.maximum(np.abs(strayed) - limits, 0)
+    back = beyond * (1 - np.float32(settings.stray_kept)) * masks.calm[..., None]
+    return np.asarray(cv2.cvtColor(ours - back, cv2.COLOR_LAB2BGR) * np.float32(255), dtype=np.float32)
+
+
+def _grey(bgr: Floats) -> Floats:
+    return np.asarray(bgr @ np.array([0.114, 0.587, 0.299], np.float32), dtype=np.float32)
 
 
 def _roughness(detail: Floats, common: Floats) -> float:

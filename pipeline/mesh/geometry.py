@@ -75,7 +75,7 @@ def identity_difference(source: Floats, target: Floats, topology: Topology) -> F
     Both are (468, 3) centimetres in the model's frame. Identity is symmetric, expression less so. Each eye and the
     mouth move and grow as a whole, and a jaw that one of the two has dropped is closed first.
     """
-    source = source - topology.jaw * (_opening(source) - _opening(target))
+    source = source - topology.jaw * (lips_apart(source) - lips_apart(target))
     difference = source - target
     difference = (difference + difference[topology.mirror] * np.array([-1, 1, 1], np.float32)) / 2
     plain = difference.copy()
@@ -89,7 +89,7 @@ def identity_difference(source: Floats, target: Floats, topology: Topology) -> F
     return np.asarray(difference, dtype=np.float32)
 
 
-def _opening(shape: Floats) -> float:
+def lips_apart(shape: Floats) -> float:
     """How far the lips are apart, centimetres."""
     return float(shape[LOWER_LIP, 1] - shape[UPPER_LIP, 1])
 

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from pipeline.faces import Face, Floats, Pixels
-from pipeline.mesh.colour import masked_blur
+from pipeline.mesh.colour import even_relief, masked_blur
 from pipeline.mesh.geometry import Similarity, facing_camera, fit_similarity
 from pipeline.mesh.masks import Masks
 from pipeline.mesh.raster import evaluate, look_up, texel_centres, triangle_maps
 from pipeline.mesh.settings import MeshSettings
-from pipeline.mesh.skin import grown_skin, skin_likelihood
+from pipeline.mesh.skin import glasses, grown_skin, skin_likelihood
 from pipeline.mesh.topology import Topology
 
 CM_PER_LAYOUT = 22.0  # what the layout's unit is on a face, about
@@ -63,7 +63,9 @@ def enrol(
     views = sorted((_view(*photo, topology, masks, settings) for photo in photos), key=lambda view: -view.frontal)
     texture, seen, skin = _fuse(views)
     texture, skin = _mirror_fill(texture, seen, skin, topology)
-    texture = _skin_fill(texture, skin, masks)
+    calm = cv2.resize(masks.calm, skin.shape, interpolation=cv2.INTER_LINEAR)
+    texture = _closed_mouth(texture, masks)
+    texture = even_relief(_skin_fill(texture, skin, masks), np.asarray(calm, np.float32), settings)
     weights = np.array([view.frontal**2 for view in views], np.float32)
     shape = np.tensordot(weights / weights.sum(), np.stack([view.shape for view in views]), axes=1)
     textures = [np.clip(np.round(texture), 0, 255).astype(np.uint8)]
@@ -71,7 +73,8 @@ def enrol(
         half = textures[-1].shape[0] // 2
         textures.append(cv2.resize(textures[-1], (half, half), interpolation=cv2.INTER_AREA))
     small = _small(textures[0], settings)
-    return MeshIdentity(tuple(textures), shape.astype(np.float32), small, _reduced(skin, settings.small_side))
+    valid = np.clip(2 * _reduced(skin, settings.small_side), 0, 1)  # half filled is good enough
+    return MeshIdentity(tuple(textures), shape.astype(np.float32), small, np.asarray(valid, np.float32))
 
 
 def flatten(pixels: Pixels, mesh: Floats, pose: Similarity, topology: Topology, side: int) -> Pixels:
@@ -90,11 +93,10 @@ def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings
     texture = flatten(pixels, face.mesh, pose, topology, side)
     facing = facing_camera(face.mesh, topology)
     seen = _over_layout(np.clip((facing - HIDDEN) / (SHOWN - HIDDEN), 0, 1), topology, side)
-    turned = _over_layout(np.clip((0.9 - facing) / 0.2, 0, 1), topology, settings.small_side)
     small = _small(texture, settings)
-    own = np.minimum(skin_likelihood(small, masks, turned), grown_skin(small, masks))
+    own = np.minimum(grown_skin(small, masks), skin_likelihood(small, masks)) * (1 - glasses(small, masks))
     skin = cv2.resize(own, (side, side), interpolation=cv2.INTER_LINEAR)
-    margin = np.ones((side // 40, side // 40), np.uint8)  # at the edge of what is seen the background shines through
+    margin = np.ones((side // 80, side // 80), np.uint8)  # at the edge of what is seen the background shines through
     skin = cv2.GaussianBlur(cv2.erode(skin, margin), (0, 0), side / 80)
     seen = cv2.GaussianBlur(cv2.erode(seen, margin), (0, 0), side / 80) * skin
     frontal = max(abs(float(pose.rotation[2, 2])), 0.05)
@@ -108,9 +110,10 @@ def _over_layout(values: Floats, topology: Topology, side: int) -> Floats:
 
 
 def _fuse(views: Sequence[_View]) -> tuple[Floats, Floats, Floats]:
-    """One texture float32, how well it is seen and whether it is skin. Every texel comes mostly from the photo that sees it best.
+    """One texture float32, how well it is seen and whether it is skin.
 
-    The photos are brought to the light of the first, the most frontal one.
+    Every texel comes mostly from the photo that sees it best. The photos are brought to the light of the first, the
+    most frontal one.
     """
     first = views[0]
     if len(views) == 1:
@@ -154,7 +157,7 @@ def _mirror_fill(texture: Floats, seen: Floats, skin: Floats, topology: Topology
 
 
 def _skin_fill(texture: Floats, skin: Floats, masks: Masks) -> Floats:
-    """Put smooth skin where there is none, out of the skin nearby: so that blending out of the texture shows no hair."""
+    """Put smooth skin where there is none, out of the skin nearby: a blend that ends there shows no hair."""
     side = masks.skin.shape[0]
     small, known = _reduced(texture, side), _reduced(skin, side) ** 4 * masks.skin
     smooth = masked_blur(small, known, side / 4)
@@ -164,6 +167,13 @@ def _skin_fill(texture: Floats, skin: Floats, masks: Masks) -> Floats:
         smooth = smooth * (1 - trusted) + masked_blur(small, known, side / share) * trusted
     whole = cv2.resize(np.asarray(smooth, np.float32), skin.shape, interpolation=cv2.INTER_CUBIC)
     return np.asarray(texture * skin[..., None] + whole * (1 - skin[..., None]), dtype=np.float32)
+
+
+def _closed_mouth(texture: Floats, masks: Masks) -> Floats:
+    """Paint the line of closed lips over teeth and tongue: they are never shown."""
+    hole = np.asarray(cv2.resize(masks.mouth, texture.shape[:2]), np.float32)[..., None]
+    line = np.median(texture[hole[..., 0] > 0.02], axis=0) * np.float32(0.45)
+    return np.asarray(texture * (1 - hole) + line * hole, dtype=np.float32)
 
 
 def _small(texture: Pixels, settings: MeshSettings) -> Floats:

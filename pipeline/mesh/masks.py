@@ -19,21 +19,26 @@ from pipeline.mesh.topology import Topology
 class Masks:
     """All are pictures of the flat layout.
 
-    `paste` float32 (mask side)² 0..1: where the source may show; the eyes' and the mouth's inside never do.
+    `paste` float32 (mask side)² 0..1: where the source may show, the eyes' inside never; `mouth` likewise
+    what lies between the lips, where it shows only while they are closed.
     The others are (small side)²: `rim` float32 1 at the face's edge, 0 well inside; `skin` float32 0/1 the skin without
-    eyes, brows and lips; `core` bool the cheeks and the nose, which are nearly always bare; `inside` bool the oval; `zone` float32 0..1 where
-    hair, hats and rims are looked for; `sides` float32 0..1 the skin that is not near the midline; `features` float32
-    0/1 the outer parts of eyes and brows.
+    eyes, brows and lips, `calm` the same without a rim and softer; `core` bool the cheeks and the nose, which are
+    nearly always bare; `inside` bool the oval; `zone` float32 0..1 where hair, hats and rims are looked for; `sides`
+    float32 0..1 the skin that is not near the midline; `features` float32 0/1 the outer parts of eyes and brows;
+    `eyes` float32 0..1 what lies between the lids.
     """
 
     paste: Floats
     rim: Floats
     skin: Floats
+    calm: Floats
     core: NDArray[np.bool_]
     inside: NDArray[np.bool_]
     zone: Floats
     sides: Floats
     features: Floats
+    eyes: Floats
+    mouth: Floats
 
     @classmethod
     def build(cls, topology: Topology, settings: MeshSettings) -> Masks:
@@ -44,6 +49,7 @@ class Masks:
         inside = _distance_inside(topology, settings)
         rim = 1 - _smoothstep(inside / settings.rim_width)
         skin = _bare_skin(topology, side)
+        skin_around = 1 - _grown(topology.fill((*EYES, OUTER_LIPS, *BROWS), side), 3) / np.float32(255)
         features = _grown(topology.fill((*EYES, *BROWS), side), 5) > 0
         zone = np.maximum(np.clip((0.40 - down) / 0.05, 0, 1), np.clip((across - 0.20) / 0.06, 0, 1))
         zone[features] = 0
@@ -51,11 +57,14 @@ class Masks:
             paste=_paste(topology, settings, inside),
             rim=cv2.resize(rim, (side, side), interpolation=cv2.INTER_LINEAR),
             skin=skin,
+            calm=cv2.GaussianBlur(skin_around, (0, 0), 1.5),
             core=(skin > 0.5) & (across < 0.20) & (down > 0.36) & (down < 0.76),
             inside=topology.fill([OVAL], side) > 127,
             zone=cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 1.2),
             sides=cv2.GaussianBlur((skin * (across > 0.12)).astype(np.float32), (0, 0), 1.2),
             features=(features & (across > 0.12)).astype(np.float32),
+            eyes=np.asarray(topology.fill(EYES, side) / np.float32(255), np.float32),
+            mouth=_soft_hole(topology.fill([INNER_LIPS], settings.mask_side)),
         )
 
 
@@ -76,10 +85,14 @@ def _distance_inside(topology: Topology, settings: MeshSettings) -> Floats:
 
 def _paste(topology: Topology, settings: MeshSettings, inside: Floats) -> Floats:
     side, shrink = settings.mask_side, np.ones((settings.eye_shrink, settings.eye_shrink), np.uint8)
-    holes = np.maximum(cv2.erode(topology.fill(EYES, side), shrink), topology.fill([INNER_LIPS], side))
-    soft = cv2.GaussianBlur(holes, (0, 0), 1.2) / np.float32(255)
+    soft = _soft_hole(cv2.erode(topology.fill(EYES, side), shrink))
     shown = _smoothstep((inside - settings.inset) / settings.feather) * (1 - soft)
     return np.asarray(shown, dtype=np.float32)
+
+
+def _soft_hole(hole: Pixels) -> Floats:
+    soft: Floats = cv2.GaussianBlur(hole, (0, 0), 1.2) / np.float32(255)
+    return soft
 
 
 def _bare_skin(topology: Topology, side: int) -> Floats:

@@ -10,8 +10,8 @@ class MeshSettings:
     The values were tuned on all ordered pairs of 16 synthetic adults for identity, expression and seams together.
     """
 
-    shape_share: float = 0.85  # of the source's shape, inside the face; more costs expression
-    outline_share: float = 0.30  # of the source's shape, on the oval; the ring outside follows
+    shape_share: float = 1.0  # of the source's shape, inside the face; more costs expression
+    outline_share: float = 0.45  # of the source's shape, on the oval; the ring outside follows
     outline_fade: float = 0.12  # over this distance from the oval one becomes the other
     inset: float = 0.01  # the face's edge is blended this far inside the oval …
     feather: float = 0.05  # … over a ramp of this width
@@ -24,9 +24,15 @@ class MeshSettings:
     contrast_high: float = 1.15
     relief_excess: float = 1.5  # how much rougher than the target's skin the drawn one may be; more looks harsh
     relief_floor: float = 3.0  # grey levels of roughness that are never held against a face
+    relief_least: float = 0.5  # share of the relief that always stays
+    relief_limit: float = 0.22  # of the light: relief beyond it (hard edges of shadows) is softened
+    relief_colour: float = 0.4  # share of the colour in the relief that stays (freckles); the rest would stain
+    stray_light: float = 9.0  # L*: so far may the lit face stray from the target's broad light …
+    stray_colour: float = 6.0  # a*, b*: … and from its colour;
+    stray_kept: float = 0.35  # this share of what goes beyond is kept
     relief_scale: float = 0.05  # the finest scale that counts as light and not as relief
     texture_side: int = 512  # texels
     mask_side: int = 256  # texels
     small_side: int = 96  # texels of the pictures that colour and skin are measured on
-    eye_shrink: int = 3  # mask texels by which the eye holes shrink, so that the lashes are the source's
+    eye_shrink: int = 5  # mask texels by which the eye holes shrink, so that the lashes are the source's
     smallest_face: float = 24.0  # pixels, ear to ear

@@ -11,15 +11,16 @@ import numpy as np
 from pipeline.errors import FaceRefused
 from pipeline.faces import Face, Floats, Pixels, SwappedRegion
 from pipeline.mesh.canvas import Canvas
-from pipeline.mesh.colour import Relief, colour_gain, kept_relief
-from pipeline.mesh.geometry import Placement, drawn_meshes
+from pipeline.mesh.colour import Relight, relight
+from pipeline.mesh.geometry import Placement, drawn_meshes, lips_apart
 from pipeline.mesh.identity import CM_PER_LAYOUT, MeshIdentity, enrol
 from pipeline.mesh.masks import Masks
 from pipeline.mesh.raster import evaluate, look_up, sample, texel_centres, triangle_maps
 from pipeline.mesh.settings import MeshSettings
-from pipeline.mesh.skin import skin_likelihood
+from pipeline.mesh.skin import glasses, skin_likelihood
 from pipeline.mesh.topology import shipped_topology
 
+CLOSED, AJAR = 0.05, 0.25  # centimetres between the lips: from here to there the mouth's inside becomes the target's
 CUBIC_BELOW = 150_000  # pixels of the region: hair around a small face blurs visibly under linear interpolation
 
 
@@ -58,15 +59,14 @@ class MeshSwapper:
         half, full = canvas.layout_positions()
         under = np.ascontiguousarray(pixels[canvas.y : canvas.y + canvas.height, canvas.x : canvas.x + canvas.width])
         target = self._flat_target(under, face, placement, canvas)
-        shown = identity.valid * skin_likelihood(target, self.masks)
+        shown = identity.valid * skin_likelihood(target, self.masks) * (1 - glasses(target, self.masks))
         common = shown * self.masks.skin
-        gain = colour_gain(identity.small, target, common, self.masks, self.settings)
-        relief = kept_relief(identity.small, target, common, gain, self.settings)
+        light = relight(identity.small, target, common, self.masks, self.settings)
         return SwappedRegion(
             x=canvas.x,
             y=canvas.y,
-            pixels=self._drawn(identity.texture(placement.pose.scale), gain, relief, (half, full), canvas),
-            weight=self._weight(shown, full, canvas),
+            pixels=self._drawn(identity.texture(placement.pose.scale), light, (half, full), canvas),
+            weight=self._weight(shown, placement.pose.to_model(face.mesh), full, canvas),
             base=_warped(under, placement, canvas),
         )
 
@@ -88,23 +88,21 @@ class MeshSwapper:
         smooth = under if per_texel < 2 else cv2.blur(under, (per_texel, per_texel))
         return look_up(smooth, where - np.array([canvas.x, canvas.y], np.float32)).astype(np.float32)
 
-    def _drawn(
-        self, texture: Pixels, gain: Floats, relief: Relief, layout: tuple[Floats, Floats], canvas: Canvas
-    ) -> Pixels:
+    def _drawn(self, texture: Pixels, light: Relight, layout: tuple[Floats, Floats], canvas: Canvas) -> Pixels:
         """The relit texture over the rectangle, uint8 (h, w, 3); `layout` at half and full resolution."""
-        half, full = layout[0] * np.float32(gain.shape[0]), layout[1] * np.float32(texture.shape[0])
+        half, full = layout[0] * np.float32(light.gain.shape[0]), layout[1] * np.float32(texture.shape[0])
         drawn = look_up(texture, full)
-        kept = canvas.enlarge(look_up(gain * np.float32(relief.share), half))
-        lit: Pixels = cv2.multiply(drawn, kept, dtype=cv2.CV_8U)
-        if relief.share < 1:
-            light = canvas.enlarge(look_up(relief.light * np.float32(1 - relief.share), half))
-            lit = cv2.add(lit, light, dtype=cv2.CV_8U)
-        return lit
+        lit = cv2.multiply(drawn, canvas.enlarge(look_up(light.gain, half)), dtype=cv2.CV_16S)
+        shown: Pixels = cv2.add(lit, canvas.enlarge(look_up(light.offset, half)), dtype=cv2.CV_8U)
+        return shown
 
-    def _weight(self, shown: Floats, full: Floats, canvas: Canvas) -> Floats:
+    def _weight(self, shown: Floats, shape: Floats, full: Floats, canvas: Canvas) -> Floats:
         """How much of the drawn face shows, float32 (h, w) 0..1."""
         side = self.settings.mask_side
-        mask = self.masks.paste * cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
+        ajar = float(np.clip((lips_apart(shape) - CLOSED) / (AJAR - CLOSED), 0, 1))
+        mask = (self.masks.paste - self.masks.paste * self.masks.mouth * np.float32(ajar)) * cv2.resize(
+            shown, (side, side), interpolation=cv2.INTER_LINEAR
+        )
         shades = np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)  # 8 bits are enough, and quicker
         weight = look_up(shades, full * np.float32(side)) * (canvas.face() / np.float32(255))
         return np.asarray(weight, dtype=np.float32)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +12,13 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ModelUnavailable
 from pipeline.models.files import sha256_of, write_atomically
+from pipeline.runtime.edit import freed, inputs_of, is_single, rank, varies
 from pipeline.runtime.installation import load_onnxruntime
 from pipeline.runtime.sessions import dtype_of
 
 _ROWS: Final = 2
 _OPEN_SIZE: Final = 64  # px, for the trial, where a graph leaves its other dimensions open
 _TOLERANCE: Final = 1e-4  # of the largest value: batches are summed in another order than single pictures
-_AXIS: Final = "assent_batch"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def with_dynamic_batch(path: Path, *, cache: Path | None = None) -> Batching:
 
 def made_dynamic(path: Path) -> bytes:
     """Return the serialised model with a variable batch size, without checking that it still computes the same."""
-    return bytes(_edited(_load(path)).SerializeToString())
+    return bytes(freed(_load(path)).SerializeToString())
 
 
 def _kept(path: Path) -> Batching | None:
@@ -65,15 +63,15 @@ def _kept(path: Path) -> Batching | None:
 
 def _tried(path: Path) -> Batching:
     model = _load(path)
-    inputs = list(_inputs(model.graph))
-    if not any(_is_fixed(value) for value in inputs):
-        varies = any(_rank(value) > 1 for value in inputs)
-        return Batching(varies, edited=False, notice="" if varies else "No input has a batch axis.")
-    rigid = [value.name for value in model.graph.output if not _is_fixed(value) and not _varies(value)]
+    inputs = list(inputs_of(model.graph))
+    if not any(is_single(value) for value in inputs):
+        open_already = any(rank(value) > 1 for value in inputs)
+        return Batching(open_already, edited=False, notice="" if open_already else "No input has a batch axis.")
+    rigid = [value.name for value in model.graph.output if not is_single(value) and not varies(value)]
     if rigid:
         return Batching(dynamic=False, edited=False, notice=f"The output {rigid[0]} has no batch axis.")
     try:
-        wrong = _difference(path, _edited(model))
+        wrong = _difference(path, freed(model))
     except Exception as error:
         wrong = str(error).splitlines()[0] if str(error) else type(error).__name__
     if wrong:
@@ -88,68 +86,6 @@ def _load(path: Path) -> Any:
         return onnx.load(str(path), load_external_data=False)
     except Exception as error:
         raise ModelUnavailable("model_broken", f"{path.name} cannot be loaded: {error}") from error
-
-
-def _inputs(graph: Any) -> Iterator[Any]:
-    constants = {tensor.name for tensor in graph.initializer}
-    return (value for value in graph.input if value.name not in constants)
-
-
-def _dims(value: Any) -> Any:
-    return value.type.tensor_type.shape.dim
-
-
-def _rank(value: Any) -> int:
-    return len(_dims(value))
-
-
-def _is_fixed(value: Any) -> bool:
-    return _rank(value) > 1 and _dims(value)[0].dim_value == 1
-
-
-def _varies(value: Any) -> bool:
-    return _rank(value) > 1 and _dims(value)[0].dim_value == 0
-
-
-def _edited(model: Any) -> Any:
-    """A copy whose inputs and outputs have a variable first axis, and whose reshapes keep it."""
-    edited = copy.deepcopy(model)
-    graph = edited.graph
-    for value in (*_inputs(graph), *graph.output):
-        if _is_fixed(value):
-            _dims(value)[0].dim_param = _AXIS
-    del graph.value_info[:]  # the shapes in between, which the loader infers anew
-    _free_reshapes(graph)
-    return edited
-
-
-def _free_reshapes(graph: Any) -> None:
-    """Let reshapes of what depends on an input, whose target begins with 1, take the batch size that comes."""
-    from onnx import numpy_helper  # noqa: PLC0415
-
-    shapes = {tensor.name: tensor for tensor in graph.initializer}
-    shapes |= {
-        node.output[0]: attribute.t
-        for node in graph.node
-        if node.op_type == "Constant"
-        for attribute in node.attribute
-        if attribute.name == "value"
-    }
-    moving = {value.name for value in _inputs(graph)}
-    for number, node in enumerate(graph.node):
-        if moving.isdisjoint(node.input):
-            continue
-        moving.update(node.output)
-        if node.op_type != "Reshape" or node.input[1] not in shapes:
-            continue
-        target = numpy_helper.to_array(shapes[node.input[1]]).copy()
-        if target.size < _ROWS or target[0] != 1:
-            continue
-        # -1: what is left over; 0: as before. Only one -1 may stand in a target.
-        target[0] = 0 if -1 in target else -1
-        name = f"{_AXIS}_{number}"
-        graph.initializer.append(numpy_helper.from_array(target, name))
-        node.input[1] = name
 
 
 def _difference(path: Path, edited: Any) -> str:

@@ -108,25 +108,29 @@ class OnnxRuntime:
         Whoever holds one keeps it: its next run loads the model again.
         """
         with self._lock:
-            held: list[SharedSession | BoundSession] = [*self._sessions.values(), *self._bound.values()]
+            held: list[SharedSession | BoundSession] = [*self._distinct(), *self._bound.values()]
         return sum(session.release_idle(seconds) for session in held)
 
     def states(self) -> tuple[SessionState, ...]:
         """Return every session as health and metrics show it."""
         with self._lock:
-            return tuple(session.state() for session in self._sessions.values())
+            return tuple(session.state() for session in self._distinct())
 
     def running(self) -> dict[int, int]:
         """Return how many runs are under way on each device."""
         return self._loads.running()
 
+    def _distinct(self) -> list[SharedSession]:
+        return list({id(session): session for session in self._sessions.values()}.values())
+
     def _shared(self, path: Path, dynamic_batch: bool) -> SharedSession:
-        batching: Batching | None = None
-        if dynamic_batch:
-            batching = with_dynamic_batch(path, cache=self.options.batch_cache)
-        load = partial(self._load, path, batching)
-        found = batching or Batching(dynamic=False, edited=False)
-        return SharedSession(path.name, load, self._loads, self._devices, batched=found.dynamic, notice=found.notice)
+        found = with_dynamic_batch(path, cache=self.options.batch_cache) if dynamic_batch else None
+        if found is not None and not found.edited:  # the same graph: no reason to load it twice
+            plain = self.session(path)
+            plain.batched, plain.notice = found.dynamic, found.notice
+            return plain
+        load = partial(self._load, path, found)
+        return SharedSession(path.name, load, self._loads, self._devices, batched=found is not None)
 
     def _load(self, path: Path, batching: Batching | None, device: int, *, graphs: bool = False) -> Any:
         onnxruntime = self._onnxruntime()

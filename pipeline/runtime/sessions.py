@@ -89,11 +89,10 @@ class SharedSession:
         devices: Sequence[int],
         *,
         batched: bool = False,
-        notice: str = "",
     ) -> None:
         self.model = model
         self.batched = batched
-        self.notice = notice
+        self.notice = ""
         self._load = load
         self._loads = loads
         self._replicas = {device: _Replica(device, threading.Lock()) for device in devices}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from provenance.watermark.errors import PictureInvalid
+from provenance.watermark.visibility import perceptual_mask
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -16,18 +17,18 @@ SHORT_SIDE = 256
 # The mark repeats every TILE canonical pixels, so that each crop of a quarter of the shorter side holds all
 # of it.
 TILE = 64
-# Local statistics: a Gaussian of this deviation splits off the low frequencies below the band of the mark …
-HIGH_PASS_SIGMA = 7
-# … and a box of this side measures what is left. Chosen on 26 pictures, flat within a factor of 1.5 around
-# these.
-DEVIATION_BOX = 15
-# Grey levels added to the local deviation, so that noise in flat regions is not blown up.
+# Local statistics: a Gaussian of this deviation takes off the forms larger than the mark; being narrow, it also
+# flattens the spectrum of natural pictures, …
+HIGH_PASS_SIGMA = 1.7
+# … and a box of this side measures what is left.
+DEVIATION_BOX = 7
+# Grey levels added (in square) to the local deviation, so that noise in flat regions is not blown up.
 DEVIATION_FLOOR = 1.5
-# Squared contrast above this (63 grey levels) counts no further towards the local deviation: edges do not
-# dominate.
-CONTRAST_CAP = 4000.0
 # Whitened values are cut here: single strong pixels say little about the mark.
-WHITE_CLIP = 3.0
+WHITE_CLIP = 2.5
+# Places are weighted by the strength expected there over the noise there. The power is a little below one,
+# because a damaged picture's expected strength is not quite the original's.
+WEIGHT_POWER = 0.8
 
 
 def check_picture(pixels: Pixels) -> None:
@@ -58,13 +59,18 @@ def canonical(grey: Pixels) -> Floats:
 
 
 def whiten(scaled: Floats) -> tuple[Floats, Floats]:
-    """Return the high-passed luma over its local deviation, and the gain 1/deviation (per grey level)."""
-    blurred = cv2.GaussianBlur(scaled, (0, 0), HIGH_PASS_SIGMA, borderType=cv2.BORDER_REFLECT)
-    detail = scaled - blurred
-    power = cv2.blur(np.minimum(detail * detail, CONTRAST_CAP), (DEVIATION_BOX, DEVIATION_BOX))
+    """Return the weighted, high-passed luma over its local deviation, and the gain (per grey level).
+
+    The weight is what the mark's own strength must have been at each place, judged from the picture as it is,
+    so that noise from where the mark is weak is kept out.
+    """
+    detail = scaled - cv2.GaussianBlur(scaled, (0, 0), HIGH_PASS_SIGMA, borderType=cv2.BORDER_REFLECT)
+    power = cv2.blur(detail * detail, (DEVIATION_BOX, DEVIATION_BOX))
     # The running sum inside cv2.blur rounds, and may come out a little below zero.
-    gain = 1.0 / (np.sqrt(np.maximum(power, 0.0)) + np.float32(DEVIATION_FLOOR))
-    return np.clip(detail * gain, -WHITE_CLIP, WHITE_CLIP), gain
+    gain = 1.0 / np.sqrt(np.maximum(power, 0.0) + np.float32(DEVIATION_FLOOR**2))
+    weight = cv2.pow(perceptual_mask(scaled) * gain, WEIGHT_POWER)
+    weight *= np.float32(1.0 / np.sqrt(np.mean(weight * weight, dtype=np.float64)))
+    return np.clip(detail * gain, -WHITE_CLIP, WHITE_CLIP) * weight, gain * weight
 
 
 def fold(values: Floats) -> Floats:

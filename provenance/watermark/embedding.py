@@ -19,23 +19,46 @@ from provenance.watermark.visibility import perceptual_mask
 
 ROUNDS = 4
 BISECTIONS = 12
-# The pilot has to be found before anything is decoded, so its margin is larger than the data's.
-PILOT_FACTOR = 1.3
+# All lines of the pilot are judged together, so each needs less than a bit does.
+PILOT_FACTOR = 0.65
 # One adverse bit may cost this many margins; beyond that the code repairs it more cheaply.
-COST_CAP = 3.0
+COST_CAP = 2.0
+
+
+# Pictures with a shorter side of fewer pixels than this show less of the mark …
+COARSE_SIDE = 512
+# … by this power of the ratio, up to a limit.
+COARSE_POWER = 0.65
+MOST_GAIN = 1.6
+# Half size takes away what is finer than this many cycles a tile for each pixel of the shorter side.
+TAPER_RADIUS = 0.045
+TAPER_POWER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """The wanted `margin` in noise deviations, within bounds of the canonical PSNR in dB."""
+    """The wanted `margin` in noise deviations, and what visibility allows.
+
+    `weakest` and `strongest` are in just noticeable differences. Within them, a picture whose luma would keep a PSNR
+    above `highest_db` is marked more, since compression rounds small changes away, and none falls below `lowest_db`.
+    """
 
     margin: float
-    weakest_db: float
-    strongest_db: float
+    weakest: float
+    strongest: float
+    highest_db: float
+    lowest_db: float
 
 
-STANDARD = Strength(margin=2.2, weakest_db=42.5, strongest_db=36.8)
-STRONG = Strength(margin=3.4, weakest_db=40.0, strongest_db=34.5)
+STANDARD = Strength(margin=2.2, weakest=1.0, strongest=1.3, highest_db=46.5, lowest_db=38.3)
+STRONG = Strength(margin=3.4, weakest=1.4, strongest=1.9, highest_db=44.0, lowest_db=36.0)
+
+
+def _line_shares(lattice: Lattice, side: int) -> Reals:
+    """Return how much each line is used, 0..1: small pictures lose the fine lines as soon as they are scaled down."""
+    shares = 1.0 / (1.0 + (lattice.radius / (TAPER_RADIUS * side)) ** TAPER_POWER)
+    shares[lattice.pilot] = 1.0
+    return shares
 
 
 def _mean_square(psnr_db: float) -> float:
@@ -54,14 +77,17 @@ class _Demand:
 class _Problem:
     """One picture's embedding problem: how line coefficients turn into what the reader measures."""
 
-    def __init__(self, lattice: Lattice, scaled: Floats, symbols: Floats) -> None:
+    def __init__(self, lattice: Lattice, scaled: Floats, symbols: Floats, side: int) -> None:
         self.lattice, self.scaled = lattice, scaled
         self.symbols: Reals = symbols.astype(np.float64)
         white, gain = whiten(scaled)
-        self.mask = perceptual_mask(scaled, gain)
+        # Small pictures hide more: their pixels are fewer to a degree of sight, so the mark's cycles are finer.
+        self.mask = perceptual_mask(scaled) * np.float32(np.clip((COARSE_SIDE / side) ** COARSE_POWER, 1.0, MOST_GAIN))
         # Expected change of a measured line per unit of its coefficient, and mean square per unit of power.
         self.response = float((self.mask * gain).sum(dtype=np.float64)) / np.sqrt(scaled.size / 2)
         self.power = 2.0 * float(np.mean(self.mask * self.mask, dtype=np.float64))
+        self.shares = _line_shares(lattice, side)
+        self.data_power = lattice.power_of_bits(self.shares)
         self.host = lattice.measure(lattice.lines(fold(white), scaled.size))
 
     def demand(self, host: tuple[Reals, Reals], margin: float) -> _Demand:
@@ -69,18 +95,24 @@ class _Problem:
         pilot_margin = margin * PILOT_FACTOR
         soft = self.symbols * np.clip(margin - self.symbols * host[0], 0.0, COST_CAP * margin)
         pilot = np.clip(pilot_margin - host[1], 0.0, COST_CAP * pilot_margin)
-        coefficients = self.lattice.adjoint(soft / self.lattice.data_power, pilot / self.lattice.pilot_power)
-        return _Demand(coefficients / self.response, soft, pilot)
+        coefficients = self.lattice.adjoint(soft / self.data_power, pilot / self.lattice.pilot_power)
+        return _Demand(coefficients * self.shares / self.response, soft, pilot)
 
     def mean_square(self, demand: _Demand) -> float:
         """Return the mean square, in grey levels, of the residual that meets a demand."""
         return self.power * float((np.abs(demand.coefficients) ** 2).sum())
 
+    def visible(self, differences: float) -> float:
+        """Return the mean square, in grey levels, of so many just noticeable differences everywhere."""
+        return differences**2 * self.power / 2.0
+
     def bounded(self, host: tuple[Reals, Reals], strength: Strength) -> tuple[_Demand, float]:
         """Return the demand at the wanted or the nearest affordable margin, and its mean square."""
         demand = self.demand(host, strength.margin)
         energy = self.mean_square(demand)
-        target = float(np.clip(energy, _mean_square(strength.weakest_db), _mean_square(strength.strongest_db)))
+        least = max(self.visible(strength.weakest), _mean_square(strength.highest_db))
+        target = min(max(energy, least), self.visible(strength.strongest))
+        target = min(target, _mean_square(strength.lowest_db))
         if energy == target:
             return demand, target
         low, high = (0.0, strength.margin) if energy > target else (strength.margin, 60.0)
@@ -106,13 +138,14 @@ class _Problem:
         return soft - demand.soft, pilot - demand.pilot
 
 
-def embed_residual(lattice: Lattice, scaled: Floats, symbols: Floats, strength: Strength) -> Floats:
+def embed_residual(lattice: Lattice, scaled: Floats, symbols: Floats, strength: Strength, side: int) -> Floats:
     """Return the residual float32 (h, w) to add to canonical luma so that it carries the ±1 `symbols`.
 
+    `side` is the shorter side of the picture itself, in pixels.
     Raises `NotFinite` where any value is not a finite number: such a picture would leave unmarked without
     notice.
     """
-    problem = _Problem(lattice, scaled, symbols)
+    problem = _Problem(lattice, scaled, symbols, side)
     host = problem.host
     for _ in range(ROUNDS - 1):
         demand, energy = problem.bounded(host, strength)

@@ -17,14 +17,14 @@ from provenance.watermark.keyed import KeyedDraws
 Complex = NDArray[np.complex128]
 Reals = NDArray[np.float64]
 
-# Cycles per tile; times SHORT_SIDE / TILE this is 10 to 69 cycles per shorter side of the picture: above the
-# large forms of a picture, below what JPEG at quality 50 or half size takes away.
-BAND = (2.6, 17.2)
+# Cycles per tile; times SHORT_SIDE / TILE this is 10 to 78 cycles per shorter side of the picture: above the
+# large forms of a picture, and mostly below what JPEG at quality 50 or half size takes away.
+BAND = (2.6, 19.5)
 # The pilot lives in the middle of the band, one orbit of lines in each of eleven rings.
 PILOT_BAND = (4.2, 13.0)
 PILOT_RINGS = 11
-# After whitening, natural pictures keep noise that falls with frequency about as (8 / r) ** 0.9.
-NOISE_EXPONENT = 0.9
+# After whitening, natural pictures keep noise that falls with frequency about as (8 / r) ** 0.4.
+NOISE_EXPONENT = 0.4
 NOISE_RADIUS = 8.0
 
 
@@ -63,7 +63,6 @@ class Lattice:
             mine = np.flatnonzero(self._bit_of == bit)
             self._members[bit, : len(mine)] = mine
             self._member_weight[bit, : len(mine)] = self._data_weight[mine]
-        self.data_power: Reals = (self._member_weight**2).sum(axis=1)
         self.pilot_power: Reals = np.abs(self._pilot_weight) ** 2
 
     def lines(self, tile: Floats, pixels: int) -> Complex:
@@ -90,6 +89,11 @@ class Lattice:
         coefficients[self.data] = parts[:, 0] + 1j * parts[:, 1]
         coefficients[self.pilot] = np.conj(self._pilot_weight) * pilot
         return coefficients
+
+    def power_of_bits(self, shares: Reals) -> Reals:
+        """Return what `measure` gives per bit for `adjoint` of ones whose lines were multiplied by `shares`."""
+        power: Reals = (self._member_weight**2 * shares[self.data][self._members // 2]).sum(axis=1)
+        return power
 
     def tile(self, coefficients: Complex) -> Floats:
         """Return the tile float32 (TILE, TILE) with these coefficients, of mean square 2 * sum |c|²."""

@@ -89,10 +89,11 @@ class TileReader:
         soft, _ = self.lattice.measure(lines)
         limit = SOFT_CLIP * np.median(np.abs(soft), axis=1, keepdims=True)
         values = np.clip(soft, -limit, limit).astype(np.float32)
-        for received, bits in zip(values, self._code.decode(values), strict=True):
-            ident = self._payload.ident(bits)
-            if ident is not None:
-                return Reading(ident, self._confidence(received, bits))
+        for received, messages in zip(values, self._code.decode_list(values), strict=True):
+            for bits in messages:
+                ident = self._payload.ident(bits)
+                if ident is not None:
+                    return Reading(ident, self._confidence(received, bits))
         return None
 
     def _confidence(self, values: Floats, bits: NDArray[np.uint8]) -> float:

@@ -73,7 +73,7 @@ class Watermarker:
             raise PictureTooFlat("the picture is a single colour")
         scaled = canonical(grey)
         for attempt in dict.fromkeys((strength, STRONG)):
-            marked = _add(pixels, embed_residual(self._lattice, scaled, symbols, attempt))
+            marked = _add(pixels, embed_residual(self._lattice, scaled, symbols, attempt, min(grey.shape)))
             reading = self.read(marked, search=False)
             if reading is not None and reading.ident == ident:
                 return MarkedPicture(marked, _psnr(pixels, marked))

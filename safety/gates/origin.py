@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from safety.evidence import Evidence
 from safety.findings import Finding
 from safety.gates.base import GateUnavailable, Reporter
+
+_MARKS: Final = ("broken", "no_derivation", "own_output", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +18,14 @@ class Origin:
     """What an input says of itself.
 
     `broken`: it carries Content Credentials that do not verify, so it was changed after it was signed. `no_derivation`:
-    its maker forbids derived works. `own_output`: its watermark says that it was made here.
+    its maker forbids derived works. `own_output`: its watermark says that it was made here; `withdrawn`: and that it
+    was taken down since.
     """
 
     broken: bool = False
     no_derivation: bool = False
     own_output: bool = False
+    withdrawn: bool = False
     note: str = ""
 
 
@@ -33,7 +37,7 @@ class OriginReader(Protocol):
 
 
 class OriginGate:
-    """Findings `origin.broken`, `origin.no_derivation` and `origin.own_output` about inputs, each 0 or 1."""
+    """Findings `origin.broken`, `.no_derivation`, `.own_output` and `.withdrawn` about inputs, each 0 or 1."""
 
     name = "origin"
 
@@ -42,7 +46,7 @@ class OriginGate:
 
     def owes(self, kind: str) -> tuple[str, ...]:
         """Inputs only: an output gets its marks after it was judged."""
-        return ("origin.broken", "origin.no_derivation", "origin.own_output") if kind in ("source", "target") else ()
+        return tuple(f"origin.{name}" for name in _MARKS) if kind in ("source", "target") else ()
 
     def examine(self, evidence: Evidence) -> Sequence[Finding]:
         """Ask the reader; raises GateUnavailable where it does not answer with an `Origin`."""
@@ -50,7 +54,4 @@ class OriginGate:
         origin = self._reader.read(evidence)
         if not isinstance(origin, Origin):
             raise GateUnavailable("the marks could not be read")
-        return [
-            report.found(f"origin.{name}", getattr(origin, name), note=origin.note)
-            for name in ("broken", "no_derivation", "own_output")
-        ]
+        return [report.found(f"origin.{name}", getattr(origin, name), note=origin.note) for name in _MARKS]

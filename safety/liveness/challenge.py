@@ -29,7 +29,8 @@ SEQUENCES: Final = tuple(
 class Challenge:
     """What one liveness session asks for.
 
-    `nonce` ties frames to the session and is fresh for every challenge; `expires_at` is set by the caller, with a time
+    `nonce` is fresh for every challenge. Whoever takes the frames asks for it with each, so that one meant for another
+    challenge is not counted; it says nothing of when a picture was made. `expires_at` is set by the caller, with a time
     zone, or None where the caller watches the time itself.
     """
 

@@ -7,7 +7,8 @@ What it does NOT stop: a mask or a bent cut-out that is really turned as asked, 
 head (parallax); a recording that happens to have the asked order, or whose pieces are rearranged on the fly, since
 nothing on the skin answers the session (colour flash); a deepfake driven live and fed through a virtual camera.
 Capture times and sequence numbers are the sender's own word. A session is therefore short, used once, and drawn anew
-for every try.
+for every try; where the receiver's clock is known the times have to fit it, and a frame that any session sent before
+makes it a recording. Neither stops somebody who changes a recording a little and sends it at the speed of life.
 
 Three results. `live` carries the person's template. `not_live` says that the evidence contradicts a live person.
 `not_usable` says that it cannot tell, with a hint for the person. Neither the reasons nor the hint hold a score.
@@ -26,6 +27,7 @@ import numpy as np
 from pipeline.faces import Floats
 from safety.liveness.challenge import Challenge, Move
 from safety.liveness.observe import FrameObservation
+from safety.liveness.timing import arrivals_fit
 
 Outcome = Literal["live", "not_live", "not_usable"]
 
@@ -56,6 +58,7 @@ MAX_DRIFT: Final = 0.60
 MAX_JUMP: Final = 0.5
 
 _HINTS: Final = {
+    "timing": "The frames did not arrive while they were captured. Check the connection and send every frame at once.",
     "too_few_frames": "The capture was too short. Keep the camera running until every turn is done.",
     "too_fast": "The capture was too short. Turn your head slowly.",
     "too_slow": "The capture took too long. Make the turns one after the other without a break.",
@@ -91,18 +94,24 @@ def judge(
     *,
     expected: Floats | None = None,
     now: datetime | None = None,
+    arrivals: Sequence[float] | None = None,
+    seen_before: bool = False,
 ) -> LivenessResult:
     """Judge the frames of one session, in the order in which they were sent.
 
     `expected` is the template, float32 (128,), of a person enrolled before, who must be the same. With `now` the
-    challenge's expiry is checked.
+    challenge's expiry is checked. `arrivals` are the times in seconds, by the receiver's clock, at which the frames
+    came; None exempts a capture that was not made while it was sent. `seen_before` says that one of the frames was sent
+    before, in whatever session. Raises ValueError where there is not one arrival for each frame.
     """
     if now is not None and challenge.expires_at is not None and now >= challenge.expires_at:
         return LivenessResult("not_live", ("expired",), "The session has expired. Start a new one.")
     frames = list(observations)
+    if arrivals is not None and len(arrivals) != len(frames):
+        raise ValueError("every frame has one time of arrival")
     # Traces of tampering come first, for they make everything else worthless; then whether the frames can be judged.
     stages: tuple[tuple[Outcome, Callable[[], Iterator[str]]], ...] = (
-        ("not_live", lambda: _tampering(frames)),
+        ("not_live", lambda: _tampering(frames, arrivals, seen_before=seen_before)),
         ("not_usable", lambda: _usability(frames)),
         ("not_live", lambda: _answer(challenge, frames)),
         ("not_live", lambda: _continuity(frames, expected)),
@@ -128,13 +137,19 @@ def turns(frames: Sequence[FrameObservation]) -> tuple[Move, ...]:
     return tuple(seen)
 
 
-def _tampering(frames: Sequence[FrameObservation]) -> Iterator[str]:
+def _tampering(
+    frames: Sequence[FrameObservation], arrivals: Sequence[float] | None, *, seen_before: bool
+) -> Iterator[str]:
+    if seen_before:
+        yield "frame_seen_before"
     if any(b.sequence != a.sequence + 1 for a, b in pairwise(frames)):
         yield "sequence_broken"
     if any(b.captured_at <= a.captured_at for a, b in pairwise(frames)):
         yield "time_backwards"
     if len({frame.digest for frame in frames}) != len(frames):
         yield "frame_repeated"
+    if arrivals is not None and not arrivals_fit([frame.captured_at for frame in frames], arrivals):
+        yield "timing"
 
 
 def _usability(frames: Sequence[FrameObservation]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.assets.library import add_asset, erase_asset, find_asset
 from service.assets.tables import Asset
-from service.assets.uploads import read_body
+from service.assets.uploads import MOST_BYTES, read_body
 from service.platform.access import ApiCaller, Server
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -36,6 +36,7 @@ def _out(asset: Asset) -> AssetOut:
 @router.post(
     "",
     status_code=201,
+    max_body_size=MOST_BYTES,
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -6,6 +6,10 @@ from fastapi import Request
 
 from service.platform.problems import Problem
 
+# What a route that takes pictures reads at most, whatever the settings say; every other route takes far less.
+MOST_BYTES = 256 * 1024 * 1024
+MOST_JSON_BYTES = 256 * 1024
+
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body; 413 as soon as it is, or says that it will be, larger than `limit` bytes."""

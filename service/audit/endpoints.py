@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from provenance.audit import ProofError, TreeError
 from service.audit.queries import consistency_proof, events_of_job, latest_checkpoint, receipt_for
+from service.audit.store import SqlAuditStore
 from service.audit.tables import AuditEvent
 from service.jobs.submission import find_job
 from service.platform.access import ApiCaller, Server
@@ -46,10 +47,15 @@ def keys(server: Server, _caller: ApiCaller) -> Response:
 
 @router.get("/consistency")
 def consistency(
-    old: Annotated[int, Query(ge=0)], new: Annotated[int, Query(ge=0)], server: Server, _caller: ApiCaller
+    old: Annotated[int, Query(ge=0, lt=1 << 53)],
+    new: Annotated[int, Query(ge=0, lt=1 << 53)],
+    server: Server,
+    _caller: ApiCaller,
 ) -> ConsistencyOut:
     """The proof that the log only grew between two sizes."""
     with server.database.read() as session:
+        if new > SqlAuditStore(session).size():
+            raise Problem(422, "no_such_tree", "The log is not that large.")
         try:
             proof = consistency_proof(session, old, new)
         except (ProofError, TreeError) as error:

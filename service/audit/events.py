@@ -42,7 +42,15 @@ class EventKind(StrEnum):
     REVIEW_DECIDED = "review.decided"
     RESULT_DOWNLOADED = "result.downloaded"
     FILE_VERIFIED = "file.verified"
+    POLICY_DRAFTED = "policy.drafted"
+    POLICY_SHADOWED = "policy.shadowed"
     POLICY_ACTIVATED = "policy.activated"
+    POLICY_RETIRED = "policy.retired"
+    PROTECTED_ADDED = "protected.added"
+    PROTECTED_REMOVED = "protected.removed"
+    OPTED_OUT = "protected.opted_out"
+    PICTURE_LISTED = "picture.listed"
+    PICTURE_UNLISTED = "picture.unlisted"
     TENANT_CREATED = "tenant.created"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
@@ -90,6 +98,7 @@ FIELDS: dict[str, Form] = {
         (
             "subject", "liveness_session", "grant", "asset", "target_asset", "source_asset", "job", "case",
             "review", "reviewer", "key", "tenant", "policy", "export", "takedown", "sealed_event", "worker",
+            "list", "entry",
         ),
         Form.ID,
     ),
@@ -162,7 +171,15 @@ SCHEMAS: dict[EventKind, Schema] = {
     EventKind.REVIEW_DECIDED: _schema("job decision", "case review reviewer stage reasons code"),
     EventKind.RESULT_DOWNLOADED: _schema("job", "media_type output_digest size"),
     EventKind.FILE_VERIFIED: _schema("outcome", "file_digest job marked signed"),
-    EventKind.POLICY_ACTIVATED: _schema("policy_version policy_digest", "policy"),
+    EventKind.POLICY_DRAFTED: _schema("policy_version policy_digest", "policy"),
+    EventKind.POLICY_SHADOWED: _schema("policy_version policy_digest", "policy"),
+    EventKind.POLICY_ACTIVATED: _schema("policy_version policy_digest", "policy method"),
+    EventKind.POLICY_RETIRED: _schema("policy_version policy_digest", "policy"),
+    EventKind.PROTECTED_ADDED: _schema("list", "entry count method"),
+    EventKind.PROTECTED_REMOVED: _schema("list entry", "reason"),
+    EventKind.OPTED_OUT: _schema("list entry", "liveness_session"),
+    EventKind.PICTURE_LISTED: _schema("list", "entry count method reason job"),
+    EventKind.PICTURE_UNLISTED: _schema("list entry", "reason"),
     EventKind.TENANT_CREATED: _schema("tenant"),
     EventKind.KEY_CREATED: _schema("key", "role scopes expires_at tenant"),
     EventKind.KEY_REVOKED: _schema("key", "reason tenant"),
@@ -187,6 +204,13 @@ def check_actor(actor: str) -> str:
     if not _fits(Form.ID, actor) and not _fits(Form.CODE, actor):
         raise RefsError("an actor is an identifier or a code, never a name or an address")
     return actor
+
+
+def check_code(value: str) -> str:
+    """Return a code that the log may name, such as a purpose; raise RefsError otherwise."""
+    if not _fits(Form.CODE, value):
+        raise RefsError("a code is lower-case words joined by underscores, without long numbers")
+    return value
 
 
 def check_id(value: str) -> str:

@@ -39,7 +39,7 @@ def list_tenants() -> None:
 
     with open_server() as server, server.database.read() as session:
         for tenant in session.scalars(select(Tenant).order_by(Tenant.created_at)):
-            _console.print(f"{tenant.id}  {tenant.name}", markup=False)
+            _console.print(f"{tenant.id}  {tenant.name}", markup=False, soft_wrap=True)
 
 
 @keys.command("add")
@@ -97,14 +97,65 @@ def add_reviewer(
     """Add a person who may review the organisation's cases; asks for a password of 12 characters or more."""
     from service.audit.events import EventKind
     from service.audit.recorder import record
+    from service.tenants.passwords import check_password
     from service.tenants.reviewers import create_reviewer
 
+    check_password(password)
     with open_server() as server, server.database.write() as session:
         _require_tenant(session, tenant)
         reviewer = create_reviewer(session, tenant, email, password)
         refs = {"reviewer": reviewer.id}
         record(session, EventKind.REVIEWER_ADDED, tenant_id=tenant, actor="operator", refs=refs)
         _console.print(reviewer.id)
+
+
+@reviewers.command("list")
+def list_reviewers(tenant: TenantId) -> None:
+    """List the people who review for an organisation, also those who were removed."""
+    from service.tenants.tables import Reviewer
+
+    with open_server() as server, server.database.read() as session:
+        _require_tenant(session, tenant)
+        query = select(Reviewer).where(Reviewer.tenant_id == tenant)
+        for reviewer in session.scalars(query.order_by(Reviewer.created_at, Reviewer.id)):
+            state = "removed" if reviewer.removed_at else "live"
+            line = f"{reviewer.id}  {state:8} {reviewer.created_at:%Y-%m-%d}  {reviewer.email}"
+            _console.print(line, markup=False, soft_wrap=True)
+
+
+@reviewers.command("remove")
+def remove(email: str) -> None:
+    """Take away a person's access at once. What they have decided still says whose decision it was."""
+    from service.audit.events import EventKind
+    from service.audit.recorder import record
+    from service.tenants.reviewers import remove_reviewer, reviewer_at
+
+    with open_server() as server, server.database.write() as session:
+        reviewer = reviewer_at(session, email)
+        ended = remove_reviewer(session, reviewer)
+        refs = {"reviewer": reviewer.id}
+        record(session, EventKind.REVIEWER_REMOVED, tenant_id=reviewer.tenant_id, actor="operator", refs=refs)
+    _console.print(f"{reviewer.id} is removed; {_log_ins(ended)} ended")
+
+
+@reviewers.command("log-out")
+def log_out(email: str) -> None:
+    """End every log-in of a person, as when a computer was lost. They may log in again."""
+    from service.audit.events import EventKind
+    from service.audit.recorder import record
+    from service.tenants.reviewers import reviewer_at
+    from service.tenants.sessions import close_all_sessions
+
+    with open_server() as server, server.database.write() as session:
+        reviewer = reviewer_at(session, email)
+        ended = close_all_sessions(session, reviewer.id)
+        refs = {"reviewer": reviewer.id, "reason": "by_operator"}
+        record(session, EventKind.LOGGED_OUT, tenant_id=reviewer.tenant_id, actor="operator", refs=refs)
+    _console.print(f"{_log_ins(ended)} ended")
+
+
+def _log_ins(count: int) -> str:
+    return f"{count} log-in" if count == 1 else f"{count} log-ins"
 
 
 def _require_tenant(session: object, tenant_id: str) -> None:

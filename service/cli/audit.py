@@ -32,16 +32,22 @@ def export(
     from service.audit.export import ExportError, export_bundle
     from service.audit.queries import index_range
     from service.audit.recorder import record
-    from service.platform.problems import Problem
+    from service.platform.problems import Problem, not_found
+    from service.tenants.tables import Tenant
 
-    if out.exists():
-        if not force:
-            raise Problem(409, "exists", f"{out} exists already.", hint="Name another place, or use --force.")
-        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    if out.exists() and not (force and _is_export(out)):
+        hint = "Name another place." if force else "Name another place, or replace an earlier export with --force."
+        raise Problem(409, "exists", f"{out} exists already{' and is not an export' if force else ''}.", hint=hint)
     with open_server() as server:
         server.sequencer.checkpoint()
-        with server.database.read() as session:
+        with server.database.write() as session:
+            if tenant is not None and session.get(Tenant, tenant) is None:
+                raise not_found("tenant")
             first, end = index_range(session, _utc(since), _utc(until))
+            refs: dict[str, Ref] = {"first": first, "end": end, "format": "bundle"}
+            record(session, EventKind.EXPORT_MADE, tenant_id=tenant, actor="operator", refs=refs)
+        if out.exists():
+            shutil.rmtree(out) if out.is_dir() else out.unlink()
         try:
             with Progress(console=Console(stderr=True)) as bar:
                 task = bar.add_task("Exporting", total=end - first)
@@ -57,10 +63,14 @@ def export(
                 )
         except ExportError as error:
             raise Problem(422, "nothing_to_export", str(error)) from error
-        with server.database.write() as session:
-            refs: dict[str, Ref] = {"first": done.first, "end": done.end, "format": "bundle"}
-            record(session, EventKind.EXPORT_MADE, tenant_id=tenant, actor="operator", refs=refs)
     _console.print(f"{done.end - done.first} events in {out}. Anybody can check them: python3 -I {out}/verify.py {out}")
+
+
+def _is_export(path: Path) -> bool:
+    """Whether this was written by an export, so that replacing it destroys nothing else."""
+    return (
+        path.suffix == ".zip" if path.is_file() else (path / "verify.py").exists() and (path / "manifest.txt").exists()
+    )
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -76,7 +76,8 @@ def _cell(bench: QualityBench, source: Path, target: Path, pixels: Pixels, repor
 
     theirs, ours = bench.album.open(source), bench.album.open(target)
     faces = ((theirs.pixels, theirs.face), (ours.pixels, ours.face), (pixels, ours.face))
-    return cell(*(around_face(picture, face) for picture, face in faces), report)
+    source_view, target_view, result_view = (around_face(picture, face) for picture, face in faces)
+    return cell(source_view, target_view, result_view, report)
 
 
 def _write(out: Path, report: dict[str, Any], cells: list[tuple[float, Pixels]]) -> None:

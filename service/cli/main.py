@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 
 from pipeline.errors import PipelineError
-from service.cli import accounts, audit, demo, models, verify
+from service.cli import accounts, audit, bench, bench_gates, bench_quality, demo, inspect, lists, models, policy, verify
 from service.cli.context import SettingsError, open_settings
 from service.platform.logs import configure_logs
 from service.platform.problems import Problem
@@ -25,6 +26,12 @@ app.add_typer(accounts.tenants, name="tenants")
 app.add_typer(accounts.keys, name="keys")
 app.add_typer(accounts.reviewers, name="reviewers")
 app.add_typer(audit.app, name="audit")
+app.add_typer(policy.app, name="policy")
+app.add_typer(lists.app, name="lists")
+app.add_typer(bench.app, name="bench")
+bench.app.command("quality")(bench_quality.quality)
+bench.app.command("gates")(bench_gates.gates)
+app.command("inspect")(inspect.inspect)
 app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
 
@@ -57,6 +64,7 @@ def serve(
 
 def main() -> None:
     """Run the command; expected errors are one clear line on standard error and exit status 1."""
+    os.umask(0o077)  # what the commands write is the server's: keys, database, exports of people's data
     try:
         app()
     except (Problem, PipelineError, SettingsError) as error:

@@ -28,13 +28,16 @@ def verify(
     from provenance.pki import DevelopmentPki
     from provenance.verify import verify_file
     from provenance.watermark import Watermarker
+    from service.assembly import given_master_key
     from service.platform.vault import FileKeyProvider
 
-    secrets = open_settings().home / "keys"
-    master = secrets / "master.key"
+    settings = open_settings()
+    secrets = settings.home / "keys"
+    master, given = secrets / "master.key", given_master_key(settings)
     # Without this server's key the watermark cannot be looked for; a file that checks offline must not make one.
-    marks = Watermarker(FileKeyProvider(master).derive("watermark")) if master.exists() else None
-    pem = trust.read_text() if trust else (DevelopmentPki.open(secrets / "pki").trust_pem if marks else None)
+    own = given is not None or master.exists()
+    marks = Watermarker(FileKeyProvider(master, given).derive("watermark")) if own else None
+    pem = trust.read_text() if trust else (DevelopmentPki.open(secrets / "pki").trust_pem if own else None)
     report = verify_file(file.read_bytes(), None, pem, marks, lambda data: decode_picture(data).pixels)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))

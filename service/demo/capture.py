@@ -41,10 +41,11 @@ FOLD: Final = 5.0  # neighbouring frame pixels that show places this many portra
 NOISE = 1.8  # standard deviation of the sensor noise, grey levels
 
 
-def donor_capture(donor: Donor, moves: Sequence[str]) -> Iterator[tuple[float, Pixels]]:
+def donor_capture(donor: Donor, moves: Sequence[str], *, take: int = 0) -> Iterator[tuple[float, Pixels]]:
     """Return the frames of the donor making the moves in order: (seconds since the start, uint8 BGR (480, 640, 3)).
 
-    The head looks ahead at the start, between the moves and at the end. Raises `ValueError` for an unknown move and
+    The head looks ahead at the start, between the moves and at the end. Every `take` has noise of its own, as a camera
+    has; a server refuses a capture that it has seen. Raises `ValueError` for an unknown move and
     `TypeError` for anything but a donor.
     """
     if not isinstance(donor, Donor):
@@ -52,14 +53,14 @@ def donor_capture(donor: Donor, moves: Sequence[str]) -> Iterator[tuple[float, P
     unknown = [move for move in moves if move not in TURNS]
     if unknown:
         raise ValueError(f"unknown moves: {', '.join(unknown)}; there are {', '.join(TURNS)}")
-    return _frames(_Head.of(donor), moves)
+    return _frames(_Head.of(donor), moves, take)
 
 
-def _frames(head: _Head, moves: Sequence[str]) -> Iterator[tuple[float, Pixels]]:
+def _frames(head: _Head, moves: Sequence[str], take: int) -> Iterator[tuple[float, Pixels]]:
     length = _seconds(moves)
     for number in range(int(length * FRAMES_PER_SECOND)):
         seconds = number / FRAMES_PER_SECOND
-        yield seconds, _noisy(head.seen(*_pose(seconds, moves)), number)
+        yield seconds, _noisy(head.seen(*_pose(seconds, moves)), number, take)
 
 
 def _seconds(moves: Sequence[str]) -> float:
@@ -197,7 +198,7 @@ def _ring_triangles(face_vertices: int, rings: int) -> Indices:
     return np.concatenate(triangles).astype(np.int32)
 
 
-def _noisy(frame: Pixels, number: int) -> Pixels:
-    """Add the sensor's noise, another one in each frame."""
-    noise = np.random.default_rng([77, number]).standard_normal(frame.shape, np.float32) * np.float32(NOISE)
+def _noisy(frame: Pixels, number: int, take: int) -> Pixels:
+    """Add the sensor's noise, another one in each frame of each take."""
+    noise = np.random.default_rng([77, number, take]).standard_normal(frame.shape, np.float32) * np.float32(NOISE)
     return np.clip(np.round(frame + noise), 0, 255).astype(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import av
@@ -44,12 +45,13 @@ def default_cast() -> Cast:
 
     astronaut = original_photo()
     donor = fictional_donor(local_engine())
+    takes = count()
     return Cast(
         name="Dana Fictional",
         source=jpeg(donor.photo, 95),
         target=jpeg(astronaut, 95),
         stranger=jpeg(astronaut, 95),
-        answer=lambda moves: [list(donor_capture(donor, list(moves)))],
+        answer=lambda moves: [list(donor_capture(donor, list(moves), take=next(takes)))],
         notes=(
             "The target is scikit-image's public-domain photo of an astronaut (NASA).",
             "The source is nobody: a fictional person, made from that photo by changing its geometry, tone and colour "

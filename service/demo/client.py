@@ -49,7 +49,7 @@ class Client:
         return str(self.call("POST", "/v1/subjects", json={"display_name": name}).json()["id"])
 
     def open_liveness(self, subject: str, source: str) -> dict[str, Any]:
-        """Start a liveness session; the answer has the moves and the upload token."""
+        """Start a liveness session; the answer has the moves, the upload token and the nonce."""
         body = {"subject_id": subject, "capture_source": source}
         answer: dict[str, Any] = self.call("POST", "/v1/liveness-sessions", json=body).json()
         return answer
@@ -65,6 +65,7 @@ class Client:
                 f"{path}/frames/{sequence}",
                 token=token,
                 params={"t": round(seconds - start, 4)},
+                headers={"Assent-Nonce": session["nonce"]},
                 content=jpeg(pixels, 92),
             )
         verdict: dict[str, Any] = self.call("POST", f"{path}/complete", token=token).json()

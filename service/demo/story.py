@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from service.demo.accounts import Accounts, make_accounts
-from service.demo.cast import Cast, OwnPictures, default_cast, own_cast
+from service.demo.cast import Cast, Frames, OwnPictures, default_cast, own_cast
 from service.demo.client import ApiError, Client
 from service.demo.server import environment, model_folder, running_server
 from service.demo.sheet import side_by_side
@@ -117,11 +118,14 @@ def _consent(stage: _Stage) -> tuple[str, dict[str, Any]]:
 def _prove_liveness(stage: _Stage, subject: str) -> str:
     hint = ""
     failures = 0
+    sent: set[bytes] = set()
     for draw in range(_DRAWS):
         session = stage.client.open_liveness(subject, "file")
-        answers = stage.cast.answer(session["moves"])
+        # No frame passes twice, not even one that did not pass the first time.
+        answers = [frames for frames in stage.cast.answer(session["moves"]) if sent.isdisjoint(_digests(frames))]
         if not answers:
             continue  # A recorded clip cannot know the order beforehand, so it waits for one that it has.
+        sent |= _digests(answers[0])
         again = f" (after {draw} orders that the clip does not have)" if draw else ""
         stage.say(f"The server asks for these head turns: {', '.join(session['moves'])}{again}.")
         with stage.console.status(f"Sending {len(answers[0])} frames …"):
@@ -138,6 +142,10 @@ def _prove_liveness(stage: _Stage, subject: str) -> str:
         "liveness was not passed. A capture shows the person of --source alone, facing the camera, then turning the "
         f"head well to one side and back, left and right in many orders. {hint}"
     )
+
+
+def _digests(frames: Frames) -> set[bytes]:
+    return {hashlib.sha256(pixels.tobytes()).digest() for _, pixels in frames}
 
 
 def _upload(stage: _Stage) -> tuple[str, str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -78,13 +78,13 @@ def list_jobs(
     caller: ApiCaller,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[datetime | None, Query(description="Only jobs created before this time.")] = None,
+    before: Annotated[AwareDatetime | None, Query(description="Only jobs created before this time.")] = None,
 ) -> list[JobOut]:
     """The tenant's jobs, newest first."""
     query = select(Job).where(Job.tenant_id == caller.tenant_id).order_by(Job.created_at.desc()).limit(limit)
     if state is not None:
         query = query.where(Job.state == state)
-    if before is not None:
+    if before is not None and before.year < MAXYEAR:
         query = query.where(Job.created_at < before)
     with server.database.read() as session:
         return [_out(job) for job in session.scalars(query)]

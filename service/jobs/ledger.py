@@ -38,7 +38,8 @@ _STOPPED = (State.FAILED, State.CANCELLED, State.WITHDRAWN)
 _NEXT: dict[State, tuple[State, ...]] = {
     State.QUEUED: (State.SCREENING, *_STOPPED),
     State.SCREENING: (State.RENDERING, State.IN_REVIEW, State.REFUSED, *_STOPPED),
-    State.RENDERING: (State.SEALING, State.IN_REVIEW, State.REFUSED, *_STOPPED),
+    # Back to screening: the policy in force is no longer the one that allowed it.
+    State.RENDERING: (State.SEALING, State.SCREENING, State.REFUSED, *_STOPPED),
     # Back to rendering: the pictures of a crashed worker were only in its memory.
     State.SEALING: (State.DONE, State.RENDERING, State.REFUSED, *_STOPPED),
     State.IN_REVIEW: (State.RENDERING, State.REFUSED, State.CANCELLED, State.WITHDRAWN),
@@ -107,7 +108,10 @@ def _expect_one(session: Session, statement: Any, job_id: str) -> None:
         raise LostRace(f"job {job_id} was changed by somebody else")
 
 
-def release_lease(session: Session, job_id: str, worker: str) -> None:
-    """Give the job back, so that another worker need not wait for the lease to run out."""
+def give_back(session: Session, job_id: str, worker: str, *, after_s: float = 0.0, uncount: bool = False) -> None:
+    """Give the job back, to be claimed again after `after_s` seconds; `uncount` takes the attempt back as well."""
+    until = now() + timedelta(seconds=after_s) if after_s else None
+    attempts = Job.attempts - 1 if uncount else Job.attempts
     mine = update(Job).where(Job.id == job_id, Job.lease_owner == worker)
-    session.execute(mine.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False))
+    values = mine.values(lease_owner=None, lease_until=until, attempts=attempts)
+    session.execute(values.execution_options(synchronize_session=False))

@@ -35,7 +35,7 @@ def release(server: Assent, worker: str, job_id: str) -> None:
     sequence_now(server.database)
     with server.database.write() as session:
         job = session.get_one(Job, job_id)
-        code, _ = consent_of(server, session, job)
+        code, _ = consent_of(server, session, job, hold=True)
         if code is not None:
             discard_output(server, session, job_id, "withdrawn")
             refuse_for_consent(server, session, job_id, State.SEALING, code, worker=worker)

@@ -17,11 +17,18 @@ from service.assets.library import load_picture
 from service.audit.events import EventKind, Ref
 from service.audit.recorder import record
 from service.jobs.ledger import State, move
-from service.jobs.screening import consent_of, refuse_for_consent, store_judgement, told_reasons
+from service.jobs.screening import circumstances_of, consent_of, consent_stands, store_judgement, told_reasons
 from service.jobs.sealing import Material, seal_output
+from service.jobs.stages import StagesIn, chosen_enhancer, chosen_swapper
 from service.jobs.tables import Job, Judgement
 from service.platform.problems import Problem
-from service.reviews.approvals import approved_stages
+from service.reviews.approvals import is_approved
+
+_NEEDS_REVIEW = {
+    "code": "output_needs_review",
+    "message": "A person would have to look at the result, and results are not kept for that. It is refused instead.",
+    "subject": "output",
+}
 
 
 def render_and_seal(server: Assent, worker: str, job_id: str) -> None:
@@ -29,40 +36,55 @@ def render_and_seal(server: Assent, worker: str, job_id: str) -> None:
     material = _gather(server, worker, job_id)
     if material is None:
         return
-    with server.vision.busy:
+    with server.vision.turn():
+        # Another picture may have had its turn for a while, and consent counts at the time of use.
+        if not consent_stands(server, worker, job_id, State.RENDERING):
+            return
         face, rendering = _render(server, material)
         inspection = server.vision.desk.check_output(
-            rendering.pixels, template=material.template, target=material.target.pixels, replaced=face
+            rendering.pixels,
+            template=material.template,
+            target=material.target.pixels,
+            replaced=face,
+            circumstances=circumstances_of(material.job),
         )
-    if _accept(server, worker, job_id, inspection, rendering):
+    accepted = _accept(server, worker, job_id, inspection, rendering)
+    if accepted and consent_stands(server, worker, job_id, State.SEALING):
         seal_output(server, worker, job_id, material, rendering.pixels)
 
 
 def _gather(server: Assent, worker: str, job_id: str) -> Material | None:
-    """Load what is needed, or end the job where its consent no longer stands."""
+    """Load what is needed; None where the job's consent no longer stands or its verdict is of another policy."""
+    if not consent_stands(server, worker, job_id, State.RENDERING):
+        return None
     with server.database.read() as session:
         job = session.get_one(Job, job_id)
-        code, template = consent_of(server, session, job)
-        if code is None:
-            permit = _permit(session, job)
+        judgement = _allowing_judgement(session, job)
+        if judgement.verdict["policy_digest"] == server.vision.policy.digest:
             sources = [load_picture(server, session, asset) for asset in job.source_asset_ids]
             target_bytes, target = load_picture(server, session, job.target_asset_id)
-            return Material(job, permit, sources, target_bytes, target, template)
+            _, template = consent_of(server, session, job)
+            return Material(job, _permit(job, judgement), sources, target_bytes, target, template)
     with server.database.write() as session:
-        refuse_for_consent(server, session, job_id, State.RENDERING, code, worker=worker)
+        move(session, job_id, State.RENDERING, State.SCREENING, worker=worker)
     return None
 
 
-def _permit(session: Session, job: Job) -> RenderPermit:
-    """The permit of a job: its newest input verdict allows it, or a person approved it."""
+def _permit(job: Job, judgement: Judgement) -> RenderPermit:
+    return RenderPermit(job.id, judgement.id)
+
+
+def _allowing_judgement(session: Session, job: Job) -> Judgement:
+    """The newest judgement of what was submitted, if it allows the job or a person approved this very judgement."""
     newest = select(Judgement).where(Judgement.job_id == job.id, Judgement.stage == "input")
     judgement = session.scalars(newest.order_by(Judgement.id.desc()).limit(1)).one_or_none()
     outcome = judgement.verdict["outcome"] if judgement is not None else None
-    allowed = outcome == Outcome.ALLOW
-    approved = outcome == Outcome.REVIEW and "input" in approved_stages(session, job.id)
-    if judgement is None or not (allowed or approved):
+    allowed = judgement is not None and (
+        outcome == Outcome.ALLOW or (outcome == Outcome.REVIEW and is_approved(session, judgement.id))
+    )
+    if judgement is None or not allowed:
         raise Problem(409, "not_allowed", "The job has no verdict that allows it to be rendered.")
-    return RenderPermit(job.id, judgement.id)
+    return judgement
 
 
 def _render(server: Assent, material: Material) -> tuple[Face, Rendering]:
@@ -71,8 +93,14 @@ def _render(server: Assent, material: Material) -> tuple[Face, Rendering]:
     photos: list[tuple[Pixels, Face]] = []
     for _, picture in material.sources:
         photos.append((picture.pixels, _face_of(vision.engine.look(picture.pixels), None)))
+    stages = StagesIn.model_validate(material.job.stages)
     rendering = render(
-        material.permit, material.target.pixels, face, photos, swapper=vision.swapper, enhancer=vision.enhancer
+        material.permit,
+        material.target.pixels,
+        face,
+        photos,
+        swapper=chosen_swapper(vision, stages),
+        enhancer=chosen_enhancer(vision, stages),
     )
     return face, rendering
 
@@ -96,12 +124,14 @@ def _accept(server: Assent, worker: str, job_id: str, inspection: Inspection, re
         }
         record(session, EventKind.JOB_RENDERED, tenant_id=job.tenant_id, actor=worker, refs=refs)
         store_judgement(session, job, "output", inspection)
-        outcome = inspection.verdict.outcome
-        reviewed = outcome == Outcome.REVIEW and "output" in approved_stages(session, job.id)
-        if outcome == Outcome.ALLOW or reviewed:
-            after = State.SEALING
-        else:
-            after = State.IN_REVIEW if outcome == Outcome.REVIEW else State.REFUSED
-        reasons = [] if after == State.SEALING else told_reasons(inspection.verdict)
+        # A person could not say yes to an output without seeing it, and nothing unsealed is kept to be seen.
+        allowed = inspection.verdict.outcome == Outcome.ALLOW
+        after = State.SEALING if allowed else State.REFUSED
+        reasons = [] if allowed else told_reasons(inspection.verdict)
+        if inspection.verdict.outcome == Outcome.REVIEW:
+            reasons = [_NEEDS_REVIEW, *reasons]
+            refused: dict[str, Ref] = {"job": job.id, "stage": "output", "code": _NEEDS_REVIEW["code"]}
+            refused["state_before"] = State.RENDERING.value
+            record(session, EventKind.JOB_REFUSED, tenant_id=job.tenant_id, actor=worker, refs=refused)
         move(session, job.id, State.RENDERING, after, worker=worker, reasons=reasons)
-        return after == State.SEALING
+        return allowed

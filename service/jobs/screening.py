@@ -8,6 +8,7 @@ from typing import Any
 import rfc8785
 from sqlalchemy.orm import Session
 
+from safety.circumstances import Circumstances
 from safety.desk import Inspection
 from safety.verdict import Outcome, Reason, Verdict
 from service.assembly import Assent
@@ -18,6 +19,7 @@ from service.consents.grants import find_grant, load_template, obstacle
 from service.jobs.ledger import State, move
 from service.jobs.tables import Job, Judgement
 from service.platform.database import now
+from service.policies.shadow import judge_in_shadow
 
 _AFTER = {Outcome.ALLOW: State.RENDERING, Outcome.REVIEW: State.IN_REVIEW, Outcome.REFUSE: State.REFUSED}
 _CONSENT = {
@@ -35,14 +37,22 @@ def screen(server: Assent, worker: str, job_id: str) -> None:
         job = session.get_one(Job, job_id)
         code, template = consent_of(server, session, job)
         if code is None:
-            sources = [load_picture(server, session, asset)[1].pixels for asset in job.source_asset_ids]
-            target = load_picture(server, session, job.target_asset_id)[1].pixels
+            sources = [load_picture(server, session, asset) for asset in job.source_asset_ids]
+            target = load_picture(server, session, job.target_asset_id)
+            files = {f"source:{number}": data for number, (data, _) in enumerate(sources)} | {"target": target[0]}
     if code is not None:
         with server.database.write() as session:
             refuse_for_consent(server, session, job_id, State.SCREENING, code, worker=worker)
         return
-    with server.vision.busy:
-        inspection = server.vision.desk.screen(sources, target, template=template, target_face=job.target_face)
+    with server.vision.turn():
+        inspection = server.vision.desk.screen(
+            [picture.pixels for _, picture in sources],
+            target[1].pixels,
+            template=template,
+            target_face=job.target_face,
+            files=files,
+            circumstances=circumstances_of(job),
+        )
     with server.database.write() as session:
         job = session.get_one(Job, job_id)
         code, _ = consent_of(server, session, job)
@@ -54,13 +64,30 @@ def screen(server: Assent, worker: str, job_id: str) -> None:
         move(session, job.id, State.SCREENING, _AFTER[outcome], worker=worker, reasons=told_reasons(inspection.verdict))
 
 
-def consent_of(server: Assent, session: Session, job: Job) -> tuple[str | None, Any]:
+def circumstances_of(job: Job) -> Circumstances:
+    """What a policy may know of a job's circumstances."""
+    basis = job.target_basis.get("kind")
+    return Circumstances(tenant=job.tenant_id, purpose=job.purpose, basis=basis if isinstance(basis, str) else None)
+
+
+def consent_of(server: Assent, session: Session, job: Job, *, hold: bool = False) -> tuple[str | None, Any]:
     """What stands against using the grant right now, as a reason code or None; and the template, float32 (128,)."""
-    code = obstacle(session, job.tenant_id, job.grant_id, job.purpose)
+    code = obstacle(session, job.tenant_id, job.grant_id, job.purpose, hold=hold)
     if code is not None or job.grant_id is None:
         return code or "consent_missing", None
     template = load_template(server, session, find_grant(session, job.tenant_id, job.grant_id))
     return ("consent_erased", None) if template is None else (None, template)
+
+
+def consent_stands(server: Assent, worker: str, job_id: str, state: State) -> bool:
+    """Whether the grant may be used right now; ends the job where it may not."""
+    with server.database.read() as session:
+        code, _ = consent_of(server, session, session.get_one(Job, job_id))
+    if code is None:
+        return True
+    with server.database.write() as session:
+        refuse_for_consent(server, session, job_id, state, code, worker=worker)
+    return False
 
 
 def refuse_for_consent(
@@ -83,6 +110,7 @@ def store_judgement(session: Session, job: Job, stage: str, inspection: Inspecti
     verdict = inspection.verdict
     session.add(Judgement(job_id=job.id, stage=stage, record=kept, verdict=verdict.to_json(), created_at=now()))
     _record_verdict(session, job, stage, verdict, kept)
+    judge_in_shadow(session, inspection.record, verdict)
 
 
 def _record_verdict(session: Session, job: Job, stage: str, verdict: Verdict, kept: dict[str, Any]) -> None:

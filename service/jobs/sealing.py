@@ -14,13 +14,14 @@ from pipeline.encode import encode_picture
 from pipeline.faces import Pixels
 from pipeline.picture import Picture
 from pipeline.render import RenderPermit
-from provenance.credentials import DigitalSourceType, Ingredient, ManifestFacts
+from provenance.credentials import Ingredient, ManifestFacts
 from provenance.seal import Sealed, SealRefused
 from service.assembly import Assent
 from service.audit.events import EventKind, Ref
 from service.audit.recorder import record
 from service.consents.tables import Grant
 from service.jobs.ledger import LostRace, State
+from service.jobs.stages import StagesIn, engine_name, source_type, stage_digests
 from service.jobs.tables import Job, Mark
 from service.platform.database import now
 from service.platform.problems import Problem
@@ -63,16 +64,16 @@ def seal_output(server: Assent, worker: str, job_id: str, material: Material, pi
 def _facts(server: Assent, session: Session, material: Material) -> ManifestFacts:
     job = material.job
     grant = session.get_one(Grant, job.grant_id)
+    stages = StagesIn.model_validate(job.stages)
     return ManifestFacts(
         title=job.id,
-        engine=server.vision.swapper.name,
-        # The mesh engine moves and blends pixels of the two pictures; no trained model makes any.
-        source_type=DigitalSourceType.COMPOSITE_SYNTHETIC,
+        engine=engine_name(server.vision, stages),
+        source_type=source_type(server.vision, stages),
         consent_receipts=(grant.receipt_sha256,),
         policy_version=server.vision.policy.version,
         policy_sha256=server.vision.policy.digest,
         verdict_id=f"{job.id}/{material.permit.verdict_id}",
-        models=server.vision.digests(),
+        models=server.vision.digests() | stage_digests(server.vision, stages),
         generator_version=VERSION,
     )
 

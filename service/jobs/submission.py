@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.assembly import Assent
 from service.assets.library import find_asset
-from service.audit.events import EventKind
+from service.audit.events import EventKind, check_id
 from service.audit.recorder import record
 from service.consents.grants import Purpose
 from service.jobs.ledger import UNFINISHED, State
+from service.jobs.stages import StagesIn, check_stages
 from service.jobs.tables import Job
 from service.platform.access import Caller
 from service.platform.database import now
 from service.platform.ids import new_id, new_watermark_id
 from service.platform.problems import Problem, not_found
 
+Identifier = Annotated[str, AfterValidator(check_id)]
 OutputType = Literal["image/jpeg", "image/png", "image/webp"]
 
 
@@ -41,22 +43,24 @@ class JobIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source_assets: list[str] = Field(min_length=1, max_length=8)
-    target_asset: str
+    source_assets: list[Identifier] = Field(min_length=1, max_length=8)
+    target_asset: Identifier
     target_face: int | None = Field(
         None,
         ge=0,
         le=99,
         description="Which face of the target, counted from the largest; needed where it has several.",
     )
-    grant: str | None = Field(None, description="Without a grant the job is refused, and the refusal is logged.")
+    grant: Identifier | None = Field(None, description="Without a grant the job is refused, and the refusal is logged.")
     purpose: Purpose
     target_basis: TargetBasis
+    stages: StagesIn = StagesIn()
     output_type: OutputType | None = Field(None, description="The target's own type where it is left out.")
 
 
 def submit(server: Assent, caller: Caller, body: JobIn, idempotency_key: str | None) -> tuple[Job, bool]:
     """Queue a job; returns it and whether it is new. A repeated key gives the first job, or 422 for another body."""
+    check_stages(server.vision, body.stages)
     digest = hashlib.sha256(rfc8785.dumps(body.model_dump())).hexdigest()
     with server.database.write() as session:
         # SQLite's write lock, or the tenant's row in PostgreSQL, makes two submissions with one key wait in turn.
@@ -116,6 +120,7 @@ def _new_job(caller: Caller, body: JobIn, digest: str, idempotency_key: str | No
         source_asset_ids=body.source_assets,
         target_face=body.target_face,
         target_basis=body.target_basis.model_dump(),
+        stages=body.stages.model_dump(),
         output_type=output_type,
         idempotency_key=idempotency_key,
         request_sha256=digest,

@@ -27,6 +27,7 @@ class Job(Base):
     source_asset_ids: Mapped[list[str]]
     target_face: Mapped[int | None]
     target_basis: Mapped[dict[str, Any]]
+    stages: Mapped[dict[str, Any]] = mapped_column(default=dict)
     output_type: Mapped[str]
     idempotency_key: Mapped[str | None]
     request_sha256: Mapped[str]
@@ -56,13 +57,13 @@ class Judgement(Base):
 
 
 class Review(Base):
-    """A person's decision on a case: `approve` or `refuse`, for one stage."""
+    """A person's decision on a case: `approve` or `refuse`, about the one judgement that they had before them."""
 
     __tablename__ = "reviews"
-    __table_args__ = (UniqueConstraint("job_id", "stage"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    judgement_id: Mapped[int] = mapped_column(ForeignKey("judgements.id"), unique=True)
     stage: Mapped[str]
     reviewer_id: Mapped[str] = mapped_column(ForeignKey("reviewers.id"))
     decision: Mapped[str]

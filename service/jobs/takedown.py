@@ -14,14 +14,16 @@ from service.platform.vault import KeyOwner
 
 
 def take_down(server: Assent, session: Session, job: Job, actor: str) -> None:
-    """Stop the job if it runs; make its output unreadable for good if it was released."""
+    """Stop the job if it runs, and make whatever it has sealed unreadable for good, however it ended.
+
+    The caller holds the job's row lock, so that no worker moves it meanwhile.
+    """
     before = State(job.state)
-    if before not in (*UNFINISHED, State.DONE):
-        return
-    move(session, job.id, before, State.WITHDRAWN, reasons=[_WITHDRAWN])
+    if before in (*UNFINISHED, State.DONE):
+        move(session, job.id, before, State.WITHDRAWN, reasons=[_WITHDRAWN])
+        refs = {"job": job.id, "state_before": before.value}
+        record(session, EventKind.JOB_WITHDRAWN, tenant_id=job.tenant_id, actor=actor, refs=refs)
     discard_output(server, session, job.id, "withdrawn")
-    refs = {"job": job.id, "state_before": before.value}
-    record(session, EventKind.JOB_WITHDRAWN, tenant_id=job.tenant_id, actor=actor, refs=refs)
 
 
 _WITHDRAWN = {
@@ -33,6 +35,7 @@ _WITHDRAWN = {
 
 def cancel(server: Assent, session: Session, job: Job, actor: str) -> None:
     """Cancel a job that has not ended; 409 when it has."""
+    session.refresh(job, with_for_update=True)
     before = State(job.state)
     if before not in UNFINISHED:
         raise Problem(409, "job_ended", f"The job has already ended as {before}.")

@@ -5,27 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
-from service.assets.uploads import read_body
-from service.liveness.sessions import (
-    MAX_FRAME_BYTES,
-    add_frame,
-    complete,
-    find_session,
-    open_session,
-    session_of_token,
-)
+from service.assets.uploads import MOST_BYTES, read_body
+from service.liveness.frames import MAX_FRAME_BYTES, PostedFrame, add_frame, expect_frame
+from service.liveness.sessions import find_session, open_session
 from service.liveness.tables import LivenessSession
+from service.liveness.verdicts import complete
 from service.platform.access import ApiCaller, Bearer, Server
+from service.platform.database import now
 
 router = APIRouter(prefix="/v1/liveness-sessions", tags=["liveness"])
 
 
 class LivenessIn(BaseModel):
-    """Whose liveness, and where the frames will come from, which is recorded and a matter of the server's settings."""
+    """Whose liveness, and where the frames will come from: declared by the client, and recorded as such.
+
+    Frames from a `camera` are sent while they are captured, and judged by when they arrive. A `file` is accepted only
+    where the server's settings say so.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,9 +48,10 @@ class LivenessOut(BaseModel):
 
 
 class OpenedOut(LivenessOut):
-    """A new session with its upload token, which is shown once."""
+    """A new session with its upload token and the nonce that every frame carries, which are shown once."""
 
     token: str
+    nonce: str
 
 
 def _fields(liveness: LivenessSession) -> dict[str, Any]:
@@ -63,12 +64,13 @@ def open_(body: LivenessIn, response: Response, server: Server, caller: ApiCalle
     """Start a session: it gives a random order of head turns and a token to upload the frames with."""
     liveness, token = open_session(server, caller, body.subject_id, body.capture_source)
     response.headers["Location"] = f"/v1/liveness-sessions/{liveness.id}"
-    return OpenedOut.model_validate(_fields(liveness) | {"token": token})
+    return OpenedOut.model_validate(_fields(liveness) | {"token": token, "nonce": liveness.challenge["nonce"]})
 
 
 @router.put(
     "/{session_id}/frames/{sequence}",
     status_code=204,
+    max_body_size=MOST_BYTES,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -83,17 +85,13 @@ async def put_frame(  # noqa: PLR0917 - the web framework passes them by name
     request: Request,
     server: Server,
     credentials: Bearer,
+    nonce: Annotated[str | None, Header(alias="Assent-Nonce", description="The nonce of the opened session.")] = None,
 ) -> None:
-    """Send one frame, numbered from 0, with the session's own token."""
+    """Send one frame, numbered from 0, with the session's own token and nonce, as soon as it is captured."""
     token = credentials.credentials if credentials else None
-
-    def check() -> LivenessSession:
-        with server.database.read() as session:
-            return session_of_token(server, session, session_id, token)
-
-    liveness = await run_in_threadpool(check)
+    liveness = await run_in_threadpool(expect_frame, server, session_id, sequence, token=token, nonce=nonce)
     data = await read_body(request, MAX_FRAME_BYTES)
-    await run_in_threadpool(add_frame, server, liveness, sequence, t, data)
+    await run_in_threadpool(add_frame, server, liveness, PostedFrame(sequence, t, now(), data))
 
 
 @router.post("/{session_id}/complete")

@@ -8,6 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def prepare_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, whatever the umask and whoever made it before."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+
+
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file so that a crash leaves the old content or the new, never a part; durable on return."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -27,7 +27,12 @@ def configure_logs(level: str, form: str) -> None:
         _hide_secrets,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(
+            # The default prints local variables, secrets among them.
+            exception_formatter=structlog.dev.plain_traceback
+        )
     )
     tail: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, renderer] if form == "json" else [renderer]

@@ -14,6 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipeline.errors import ModelUnavailable, PipelineError
+from service.platform.blobs import BlobMissing
+from service.platform.vault import KeyDestroyed
 
 _TYPE = "urn:assent:problem:"
 _MEDIA_TYPE = "application/problem+json"
@@ -64,6 +66,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error, expected or not, with a problem document; give every request an id."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(PipelineError, _on_pipeline_error)
+    for erased in (KeyDestroyed, BlobMissing):
+        app.add_exception_handler(erased, _on_erased)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_bug)
@@ -74,6 +78,9 @@ async def _with_request_id(request: Request, call_next: Callable[[Request], Awai
     request.state.request_id = "req_" + secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request.state.request_id)
+    if request.url.path.startswith("/v1/") and ("\0" in request.url.path or "%00" in str(request.url)):
+        # No identifier holds one, and PostgreSQL refuses it as a value.
+        return _answer(request, Problem(400, "invalid_request", "The address holds a NUL character."))
     response = await call_next(request)
     response.headers["X-Request-Id"] = request.state.request_id
     return response
@@ -100,6 +107,11 @@ def problem_of(error: PipelineError) -> Problem:
     status = {"too_many_bytes": 413, "unsupported_format": 415, "decoder_unavailable": 503}.get(error.code, 422)
     status = 503 if isinstance(error, ModelUnavailable) else status
     return Problem(status, error.code, error.message, hint=error.hint)
+
+
+async def _on_erased(request: Request, error: Exception) -> Response:
+    _log.info("erased_data_asked_for", path=request.url.path)
+    return _answer(request, Problem(410, "erased", "What this asks for was erased."))
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,10 +16,21 @@ from pydantic_settings import (
 )
 
 
+class Stages(BaseModel):
+    """The stages that a job gets unless it chooses others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    detector: str = "blazeface"
+    landmarker: str = "mesh"
+    swapper: str = "mesh"
+    enhancer: str = "detail"
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set. Each field is an environment variable: `home` is `ASSENT_HOME`."""
 
-    model_config = SettingsConfigDict(env_prefix="ASSENT_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ASSENT_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path = Field(Path(".assent"), description="Folder of the embedded database, blobs, keys and models.")
     database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite inside the home folder.")
@@ -39,6 +50,10 @@ class Settings(BaseSettings):
         description="Refuse models that are not known to allow commercial use, unless accepted_licences has them.",
     )
 
+    stages: Stages = Field(
+        Stages(), description="ASSENT_STAGES__SWAPPER and so on; `assent models list` has the names."
+    )
+
     policy: Path | None = Field(None, description="Policy file; the shipped standard policy by default.")
     gate_time_limit_s: Annotated[float, Field(gt=0, le=600)] = 60.0
     file_captures: Literal["accept", "refuse"] = Field(
@@ -48,18 +63,27 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0, le=32)] = Field(1, description="Worker threads in the server's process.")
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    step_limit_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        300.0, description="How long a worker may hold a job in one step before another may take it."
+    )
     checkpoint_seconds: Annotated[float, Field(ge=0.1, le=3600)] = Field(
         30.0, description="How often the audit log signs a checkpoint, each about 4 kB."
     )
 
-    max_upload_bytes: Annotated[int, Field(ge=1024)] = 40 * 1024 * 1024
+    max_upload_bytes: Annotated[int, Field(ge=1024, le=256 * 1024 * 1024)] = 40 * 1024 * 1024
     max_pixels: Annotated[int, Field(ge=4096)] = 50_000_000
     max_open_jobs: Annotated[int, Field(ge=1)] = Field(200, description="Unfinished jobs that one tenant may have.")
     liveness_seconds: Annotated[int, Field(ge=10, le=600)] = 180
     liveness_tries: Annotated[int, Field(ge=1, le=1000)] = Field(
         5, description="Sessions that one person may open without passing, in a quarter of an hour."
     )
+    liveness_tries_tenant: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        200, description="Sessions that one tenant may open without passing, in a quarter of an hour."
+    )
     liveness_frames: Annotated[int, Field(ge=10, le=5000)] = 900
+    liveness_memory_days: Annotated[int, Field(ge=30, le=3650)] = Field(
+        400, description="How long a frame that was sent once is refused when it comes again."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -8,7 +8,11 @@ from sqlalchemy.orm import Session
 from service.jobs.tables import Review
 
 
-def approved_stages(session: Session, job_id: str) -> frozenset[str]:
-    """The stages of a job that a person approved."""
-    approved = select(Review.stage).where(Review.job_id == job_id, Review.decision == "approve")
-    return frozenset(session.scalars(approved))
+def is_approved(session: Session, judgement_id: int) -> bool:
+    """Whether a person approved this very judgement.
+
+    Nobody can approve an output, which they could not see, and an approval says nothing about a later judgement of the
+    same pictures.
+    """
+    approval = (Review.judgement_id == judgement_id, Review.stage == "input", Review.decision == "approve")
+    return session.scalar(select(Review.id).where(*approval)) is not None

@@ -19,6 +19,7 @@ from service.jobs.tables import Job, Judgement, Review
 from service.platform.database import now
 from service.platform.ids import new_id
 from service.platform.problems import Problem
+from service.reviews.looks import picture_ids, uncovered_pictures
 from service.tenants.tables import Reviewer
 
 Decision = Literal["approve", "refuse"]
@@ -90,14 +91,17 @@ def decide(
 ) -> State:
     """Write the decision and let the job go on or end. An approval without consent that stands ends it as refused.
 
-    `judgement_id` is what the reviewer had before them: 409 when another has taken its place since. Of two reviewers
-    who decide at once, the second gets 409.
+    `judgement_id` is what the reviewer had before them: 409 when another has taken its place since, and 409
+    `pictures_covered` for an approval by somebody who has not uncovered every picture of it. Of two reviewers who
+    decide at once, the second gets 409.
     """
     case = open_case(session, reviewer.tenant_id, job_id)
     if judgement_id is not None and judgement_id != case.judgement.id:
         raise _decided("The case has changed since you opened it.")
     job = case.job
     reason = _reason_against(session, job, decision)
+    if reason is None:
+        _require_looks(session, reviewer, case)
     after = State.RENDERING if reason is None else State.REFUSED
     # Before the review is added: whoever loses the race must not have written anything.
     try:
@@ -108,6 +112,7 @@ def decide(
     review = Review(
         id=new_id("rev"),
         job_id=job.id,
+        judgement_id=case.judgement.id,
         stage=case.judgement.stage,
         reviewer_id=reviewer.id,
         decision=decision,
@@ -128,6 +133,20 @@ def _reason_against(session: Session, job: Job, decision: Decision) -> dict[str,
         return _REFUSED
     code = obstacle(session, job.tenant_id, job.grant_id, job.purpose)
     return None if code is None else {"code": code, "message": _NO_CONSENT, "subject": "grant"}
+
+
+def covered_pictures(session: Session, reviewer: Reviewer, case: Case) -> frozenset[str]:
+    """The pictures that this reviewer has not uncovered since the judgement."""
+    seen = uncovered_pictures(session, reviewer, case.job.id, since=case.judgement.created_at)
+    return frozenset(picture_ids(case.job)) - seen.keys()
+
+
+def _require_looks(session: Session, reviewer: Reviewer, case: Case) -> None:
+    """Raise `Problem` 409 unless the reviewer has seen what they approve."""
+    if case.judgement.stage != "input":
+        raise Problem(409, "output_not_shown", "A rendered picture cannot be approved, because nobody can see it.")
+    if covered_pictures(session, reviewer, case):
+        raise Problem(409, "pictures_covered", "Uncover and look at every picture before you approve.")
 
 
 def _record_decision(server: Assent, session: Session, job: Job, review: Review) -> None:

@@ -14,9 +14,10 @@ from service.assets.tables import Asset
 from service.consents.grants import obstacle
 from service.consents.tables import Grant
 from service.platform.vault import KeyOwner, VaultError
-from service.reviews.cases import Case
+from service.reviews.cases import Case, covered_pictures
 from service.reviews.desk import Desk
-from service.reviews.pictures import picture_ids, sharp_pictures
+from service.reviews.looks import picture_ids
+from service.reviews.pictures import sharp_pictures
 from service.reviews.thresholds import Row, policy_of, rows_of
 from service.reviews.wording import subject_label
 from service.subjects.register import display_name
@@ -25,10 +26,11 @@ from service.subjects.tables import Subject
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture of the case. `sharp_until` is set while the reviewer may see it sharp."""
+    """A picture of the case. `sharp_until` is set while the reviewer may see it sharp, `seen` once they have."""
 
     asset: Asset
     label: str
+    seen: bool
     sharp_until: datetime | None
 
 
@@ -53,6 +55,16 @@ class Dossier:
     rows: list[Row]
     policy_known: bool
 
+    @property
+    def unseen(self) -> list[str]:
+        """What the pictures are called that must be uncovered before an approval."""
+        return [shown.label for shown in self.pictures if not shown.seen]
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a picture was erased before the reviewer saw it, so that the case cannot be approved any more."""
+        return any(shown.asset.erased_at and not shown.seen for shown in self.pictures)
+
 
 def gather(session: Session, desk: Desk, case: Case) -> Dossier:
     """Read what belongs to the case."""
@@ -68,10 +80,14 @@ def gather(session: Session, desk: Desk, case: Case) -> Dossier:
 
 def _pictures(session: Session, desk: Desk, case: Case) -> list[Shown]:
     sharp = sharp_pictures(session, desk, case.job.id)
+    covered = covered_pictures(session, desk.reviewer, case)
     ids = picture_ids(case.job)
     labels = [subject_label(f"source:{i}") for i in range(len(ids) - 1)] + [subject_label("target")]
     assets = [session.get_one(Asset, asset_id) for asset_id in ids]
-    return [Shown(asset, label, sharp.get(asset.id)) for asset, label in zip(assets, labels, strict=True)]
+    # A look before the judgement does not count for it, so that such a picture is shown covered.
+    until = {asset_id: at for asset_id, at in sharp.items() if asset_id not in covered}
+    named = zip(assets, labels, strict=True)
+    return [Shown(asset, label, asset.id not in covered, until.get(asset.id)) for asset, label in named]
 
 
 def _consent(session: Session, desk: Desk, case: Case) -> Consent:

@@ -50,8 +50,16 @@ def show_case(job_id: str, desk: SignedIn, covered: bool = False) -> Response:
 
 
 def _case_page(
-    desk: Desk, job_id: str, *, covered: bool = False, note: str = "", error: str = "", status: int = 200
+    desk: Desk,
+    job_id: str,
+    *,
+    covered: bool = False,
+    note: str = "",
+    error: str = "",
+    about: Literal["note", "pictures"] = "note",
+    status: int = 200,
 ) -> Response:
+    """The case; `error` says what is wrong with a decision that was sent, and `about` which part of the page to fix."""
     with desk.server.database.write() as session:
         case = open_case(session, desk.tenant_id, job_id)
         refs = {"job": job_id, "stage": case.judgement.stage}
@@ -65,6 +73,7 @@ def _case_page(
         covered=covered,
         note=note,
         error=error,
+        about=about,
         max_note=_MAX_NOTE,
         wording=wording,
     )
@@ -92,10 +101,15 @@ def post_decision(request: Request, job_id: str, desk: SignedIn, form: TrustedFo
     if error:
         return _case_page(desk, job_id, note=note, error=error, status=422)
     seen = form.get("judgement", "")
-    with desk.server.database.write() as session:
-        if not seen.isdecimal():
-            raise Problem(400, "malformed_form", "The form does not say which verdict it is about.")
-        state = decide(desk.server, session, desk.reviewer, job_id, decision, note=note, judgement_id=int(seen))
+    if not (seen.isdecimal() and len(seen) < 19):  # what the database's integers hold
+        raise Problem(400, "malformed_form", "The form does not say which verdict it is about.")
+    try:
+        with desk.server.database.write() as session:
+            state = decide(desk.server, session, desk.reviewer, job_id, decision, note=note, judgement_id=int(seen))
+    except Problem as problem:
+        if problem.code != "pictures_covered":
+            raise
+        return _case_page(desk, job_id, note=note, error=problem.detail, about="pictures", status=409)
     response = go_to("/admin")
     set_cookie(request, response, _FLASH_COOKIE, f"{state.value}.{job_id}", 60)
     return response

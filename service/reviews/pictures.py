@@ -6,13 +6,11 @@ is nothing sharp to fetch.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Literal
 
 import cv2
 import numpy as np
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline.decode import decode_picture
@@ -22,12 +20,11 @@ from service.assets.library import find_asset, load_bytes
 from service.assets.tables import Asset
 from service.audit.events import EventKind
 from service.audit.recorder import record
-from service.audit.tables import AuditEvent
-from service.jobs.tables import Job
 from service.platform.database import now
 from service.platform.problems import Problem, not_found
 from service.reviews.cases import open_case
 from service.reviews.desk import Desk
+from service.reviews.looks import picture_ids, uncovered_pictures
 
 View = Literal["blurred", "sharp"]
 
@@ -67,18 +64,8 @@ def reveal_picture(desk: Desk, job_id: str, asset_id: str) -> None:
 
 def sharp_pictures(session: Session, desk: Desk, job_id: str) -> dict[str, datetime]:
     """The pictures of the case that this reviewer has uncovered, with the time when they are covered again."""
-    query = select(AuditEvent).where(
-        AuditEvent.job_id == job_id,
-        AuditEvent.tenant_id == desk.tenant_id,
-        AuditEvent.kind == EventKind.ASSET_REVEALED.value,
-        AuditEvent.at > now() - SHARP_FOR,
-    )
-    sharp: dict[str, datetime] = {}
-    for event in session.scalars(query.order_by(AuditEvent.at)):
-        leaf = json.loads(event.leaf)
-        if leaf["actor"] == desk.reviewer.id:
-            sharp[leaf["refs"]["asset"]] = event.at + SHARP_FOR
-    return sharp
+    looks = uncovered_pictures(session, desk.reviewer, job_id, since=now() - SHARP_FOR)
+    return {asset_id: at + SHARP_FOR for asset_id, at in looks.items()}
 
 
 def blur(pixels: Pixels) -> Pixels:
@@ -106,8 +93,3 @@ def _picture_of_case(session: Session, desk: Desk, job_id: str, asset_id: str) -
     if asset_id not in picture_ids(case.job):
         raise not_found("picture")
     return find_asset(session, desk.tenant_id, asset_id)
-
-
-def picture_ids(job: Job) -> list[str]:
-    """The job's pictures: the sources in their order, then the target."""
-    return [*job.source_asset_ids, job.target_asset_id]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -46,9 +48,11 @@ def register_subject(server: Assent, caller: Caller, display_name: str) -> Subje
     return subject
 
 
-def find_subject(session: Session, tenant_id: str, subject_id: str) -> Subject:
-    """The tenant's subject; 404 for others', 410 for an erased one."""
-    subject = session.get(Subject, subject_id)
+def find_subject(
+    session: Session, tenant_id: str, subject_id: str, *, lock: bool | dict[str, Any] | None = None
+) -> Subject:
+    """The tenant's subject; 404 for others', 410 for an erased one. `lock` is SQLAlchemy's `with_for_update`."""
+    subject = session.get(Subject, subject_id, with_for_update=lock)
     if subject is None or subject.tenant_id != tenant_id:
         raise not_found("subject")
     if subject.erased_at is not None:
@@ -62,7 +66,8 @@ def erase_subject(server: Assent, caller: Caller, subject_id: str) -> None:
     The audit log keeps its commitments, which say nothing without the key.
     """
     with server.database.write() as session:
-        subject = find_subject(session, caller.tenant_id, subject_id)
+        # Whoever adds something of the subject's holds this lock too, so nothing is added behind the erasure's back.
+        subject = find_subject(session, caller.tenant_id, subject_id, lock={"key_share": True})
         for grant in session.scalars(select(Grant).where(Grant.subject_id == subject_id)):
             withdraw_grant(server, session, grant, caller.actor)
             for job in session.scalars(select(Job).where(Job.grant_id == grant.id)):

@@ -11,11 +11,18 @@ from sqlalchemy.orm import Session
 
 from service.platform.database import now
 from service.platform.ids import new_id
+from service.platform.problems import Problem
 from service.tenants.tables import ApiKey, Tenant
 
 
 def create_tenant(session: Session, name: str) -> Tenant:
-    """Add an organisation."""
+    """Add an organisation. Raises `Problem` for a name that is empty, or taken."""
+    name = name.strip()
+    if not name:
+        raise Problem(422, "invalid_name", "An organisation needs a name.")
+    if session.scalar(select(Tenant.id).where(Tenant.name == name)) is not None:
+        detail = "There is an organisation with this name already."
+        raise Problem(409, "name_taken", detail, hint="`assent tenants list` shows its id.")
     tenant = Tenant(id=new_id("ten"), name=name, created_at=now())
     session.add(tenant)
     session.flush()

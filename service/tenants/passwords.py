@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -17,33 +19,63 @@ MAX_LENGTH = 256  # far above any passphrase; argon2 would take any length, and 
 
 # argon2-cffi's defaults are the second choice of RFC 9106, section 4: Argon2id, 3 passes, 64 MiB, 4 lanes.
 _HASHER = PasswordHasher()
-# Each check takes 64 MiB for its time: a burst of log-ins waits in line instead of filling the memory.
-_IN_LINE = threading.BoundedSemaphore(2)
+# Each check takes 64 MiB for its time, so two are made at once. Whoever waits holds one of the 40 threads that serve
+# all requests (Starlette's default), so few may wait, and not for long.
+_AT_WORK = threading.BoundedSemaphore(2)
+_IN_LINE = threading.BoundedSemaphore(8)
+_PATIENCE_S = 2.0
+
+
+@contextmanager
+def in_line() -> Iterator[None]:
+    """A turn to check a password; raises `Problem` 429 where too many others are waiting for theirs."""
+    if not _IN_LINE.acquire(blocking=False):
+        raise _busy()
+    try:
+        if not _AT_WORK.acquire(timeout=_PATIENCE_S):
+            raise _busy()
+        try:
+            yield
+        finally:
+            _AT_WORK.release()
+    finally:
+        _IN_LINE.release()
+
+
+def _busy() -> Problem:
+    detail = "Too many people are logging in at this moment."
+    return Problem(429, "too_many_log_ins", detail, hint="Try again in a few seconds.", headers={"Retry-After": "5"})
 
 
 def hash_password(password: str) -> str:
-    """The Argon2id hash of a password that is long enough; raises `Problem` 422 for one that is not."""
+    """The Argon2id hash of a password that is good enough; raises `Problem` 422 for one that is not."""
+    check_password(password)
+    return _HASHER.hash(_normal(password))
+
+
+def check_password(password: str) -> None:
+    """Raise `Problem` 422 for a password that is too short, too long or too simple."""
     text = _normal(password)
     if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
         detail = f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."
         raise Problem(422, "weak_password", detail, hint="Four or five random words are easy to remember.")
     if len(set(text)) < 5:
         raise Problem(422, "weak_password", "This password repeats too few characters.")
-    with _IN_LINE:
-        return _HASHER.hash(text)
+
+
+def too_long(password: str) -> bool:
+    """Whether no account can have this password, so that it need not be looked at."""
+    # No text shrinks to a quarter by normalisation, which takes its time for a long one.
+    return len(password) > 4 * MAX_LENGTH or len(_normal(password)) > MAX_LENGTH
 
 
 def password_matches(stored: str | None, password: str) -> bool:
     """Whether the password belongs to the stored hash. Without one it works as long and says no."""
-    text = _normal(password)
-    if len(text) > MAX_LENGTH:
+    decoy = _decoy()  # made at the first check of all, whoever that is about
+    try:
+        return _HASHER.verify(stored or decoy, _normal(password)) and stored is not None
+    except VerificationError:
         return False
-    with _IN_LINE:
-        decoy = _decoy()  # made at the first check of all, whoever that is about
-        try:
-            return _HASHER.verify(stored or decoy, text) and stored is not None
-        except VerificationError:
-            return False
 
 
 def needs_rehash(stored: str) -> bool:

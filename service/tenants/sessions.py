@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from service.platform.database import now
@@ -53,7 +53,11 @@ def find_session(session: Session, pepper: bytes, token: str) -> LogIn | None:
         select(ReviewerSession, Reviewer, Tenant)
         .join(Reviewer, Reviewer.id == ReviewerSession.reviewer_id)
         .join(Tenant, Tenant.id == Reviewer.tenant_id)
-        .where(ReviewerSession.digest == digest_of(pepper, token), ReviewerSession.expires_at > now())
+        .where(
+            ReviewerSession.digest == digest_of(pepper, token),
+            ReviewerSession.expires_at > now(),
+            Reviewer.removed_at.is_(None),
+        )
     )
     row = session.execute(query).one_or_none()
     return None if row is None else LogIn(*row)
@@ -62,3 +66,11 @@ def find_session(session: Session, pepper: bytes, token: str) -> LogIn | None:
 def close_session(session: Session, pepper: bytes, token: str) -> None:
     """End the log-in of this token, if there is one."""
     session.execute(delete(ReviewerSession).where(ReviewerSession.digest == digest_of(pepper, token)))
+
+
+def close_all_sessions(session: Session, reviewer_id: str) -> int:
+    """End every log-in of this person; returns how many were live."""
+    mine = ReviewerSession.reviewer_id == reviewer_id
+    live = session.scalar(select(func.count()).where(mine, ReviewerSession.expires_at > now()))
+    session.execute(delete(ReviewerSession).where(mine))
+    return live or 0

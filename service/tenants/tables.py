@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.platform.database import Base
+
+_LIVE = text("removed_at IS NULL")
 
 
 class Tenant(Base):
@@ -32,17 +34,22 @@ class ApiKey(Base):
 
 
 class Reviewer(Base):
-    """A person who may log in at /admin and decide cases of their tenant."""
+    """A person who may log in at /admin and decide cases of their tenant.
+
+    Whoever was removed stays as a row, so that their reviews still say whose they are; the address is free again.
+    """
 
     __tablename__ = "reviewers"
+    __table_args__ = (Index("uq_reviewers_email", "email", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
-    email: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str]
     password_hash: Mapped[str]
     created_at: Mapped[datetime]
     failed_logins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
 
 
 class ReviewerSession(Base):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from service.assets.uploads import read_body
+from service.assets.uploads import MOST_BYTES, read_body
 from service.platform.access import ApiCaller, Server
 from service.verification.check import check_file
 
@@ -33,6 +33,7 @@ class VerificationOut(BaseModel):
 
 @router.post(
     "",
+    max_body_size=MOST_BYTES,
     openapi_extra={
         "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
     },

@@ -23,6 +23,7 @@ _TITLES = {
     404: "Nothing here",
     409: "Already decided",
     410: "No longer there",
+    429: "One moment",
     500: "Something went wrong",
 }
 

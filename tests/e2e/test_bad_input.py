@@ -234,7 +234,12 @@ def test_a_session_token_opens_only_its_own_session(shared):
         with pytest.raises(ApiError) as error:
             shared.client.call("PUT", path, token=token, params={"t": 0}, content=frame)
         assert error.value.status == 401
-    shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame)
+    for headers in ({}, {"Assent-Nonce": second["nonce"]}):
+        with pytest.raises(ApiError) as error:
+            shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame, headers=headers)
+        assert (error.value.status, error.value.code) == (422, "wrong_nonce")
+    headers = {"Assent-Nonce": first["nonce"]}
+    shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame, headers=headers)
     with pytest.raises(ApiError) as error:
-        shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame)
+        shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame, headers=headers)
     assert error.value.code == "frame_repeated"

@@ -158,6 +158,17 @@ def test_a_capture_that_turns_the_other_way_does_not_pass(shared):
     assert error.value.code == "liveness_not_passed"
 
 
+def test_a_recorded_capture_does_not_mint_a_second_consent(shared):
+    """Not even for somebody who registers the person anew, and erases them afterwards."""
+    subject = shared.client.register("Dana")
+    session = shared.client.open_liveness(subject, "file")
+    assert shared.client.send_capture(session, capture(session["moves"], take=900))["outcome"] == "live"
+    shared.client.call("DELETE", f"/v1/subjects/{subject}")
+    again = shared.client.open_liveness(shared.client.register("Dana once more"), "file")
+    verdict = shared.client.send_capture(again, capture(again["moves"], take=900))
+    assert (verdict["outcome"], verdict["reasons"][0]) == ("not_live", "frame_seen_before")
+
+
 def test_an_idempotency_key_gives_the_first_job_again_and_refuses_another_request(shared, assets):
     source, target = assets
     body = {

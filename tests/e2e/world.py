@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,15 @@ def astronaut() -> bytes:
     return jpeg(np.ascontiguousarray(data.astronaut()[..., ::-1]), 95)
 
 
-def capture(moves: Sequence[str]) -> Iterator[tuple[float, Pixels]]:
-    """The donor making these moves, at seven or eight frames a second to save time."""
-    return islice(donor_capture(donor(), moves), 0, None, 2)
+_takes = count()
+
+
+def capture(moves: Sequence[str], take: int | None = None) -> Iterator[tuple[float, Pixels]]:
+    """The donor making these moves, at seven or eight frames a second to save time; once more in front of the camera.
+
+    With `take` it is that recording again.
+    """
+    return islice(donor_capture(donor(), moves, take=next(_takes) if take is None else take), 0, None, 2)
 
 
 @dataclass

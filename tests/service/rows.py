@@ -46,6 +46,7 @@ def job_in(database: Database, state: State, *, age: timedelta = timedelta(0)) -
                 target_asset_id=asset,
                 source_asset_ids=[asset],
                 target_basis={},
+                stages={},
                 output_type="image/jpeg",
                 request_sha256="0" * 64,
                 watermark_id=new_watermark_id(),

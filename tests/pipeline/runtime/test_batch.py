@@ -72,12 +72,19 @@ def test_a_graph_that_folds_the_batch_away_is_left_at_one(tmp_path: Path) -> Non
     assert not found.dynamic and "no batch axis" in found.notice
 
 
-def test_a_graph_with_a_fixed_resize_is_left_at_one(tmp_path: Path) -> None:
-    nodes = [node("Resize", ["picture", "", "", "sizes"], "out", mode="nearest")]
-    found = with_dynamic_batch(
-        save(tmp_path / "m.onnx", nodes, {"sizes": np.array([1, 3, 16, 16], np.int64)}, [1, 3, 16, 16])
-    )
-    assert not found.dynamic and found.notice
+def test_a_resize_to_a_fixed_size_takes_a_batch(tmp_path: Path) -> None:
+    nodes = [node("Resize", ["picture", "", "", "sizes"], "out", mode="linear")]
+    path = save(tmp_path / "m.onnx", nodes, {"sizes": np.array([1, 3, 16, 24], np.int64)}, [1, 3, 16, 24])
+    session = OnnxRuntime().session(path, dynamic_batch=True)
+    assert session.batched
+    assert session.run(None, {"picture": np.ones((4, 3, 8, 8), np.float32)})[0].shape == (4, 3, 16, 24)
+
+
+def test_a_graph_that_writes_one_picture_down_elsewhere_is_left_at_one(tmp_path: Path) -> None:
+    nodes = [node("Slice", ["picture", "start", "end"], "out")]
+    constants = {"start": np.array([0], np.int64), "end": np.array([1], np.int64)}
+    found = with_dynamic_batch(save(tmp_path / "m.onnx", nodes, constants, PICTURE))
+    assert not found.dynamic and "shape" in found.notice
 
 
 def test_a_graph_that_takes_any_number_already_is_not_edited(tmp_path: Path, store: ModelStore) -> None:
@@ -103,9 +110,7 @@ def test_the_packaged_mesh_model_takes_a_batch(store: ModelStore) -> None:
     session = runtime.session(store.path("face_mesh"), dynamic_batch=True)
     plain = runtime.session(store.path("face_mesh"))
     pictures = np.random.default_rng(2).random((4, 3, 192, 192), np.float32)
-    if not session.batched:
-        assert session.notice
-        return
+    assert session.batched
     together = session.run(None, {"input_1": pictures})
     for row in range(4):
         for many, one in zip(together, plain.run(None, {"input_1": pictures[row : row + 1]}), strict=True):
@@ -143,3 +148,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(ModelUnavailable, match=r"bad\.onnx"):
         OnnxRuntime().session(tmp_path / "bad.onnx", dynamic_batch=True)
+
+
+def test_a_graph_that_is_not_edited_is_loaded_only_once(store: ModelStore) -> None:
+    runtime = OnnxRuntime()
+    plain = runtime.session(store.path("dlib_resnet"))
+    assert runtime.session(store.path("dlib_resnet"), dynamic_batch=True) is plain
+    assert plain.batched and len(runtime.states()) == 1

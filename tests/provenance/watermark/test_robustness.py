@@ -83,8 +83,8 @@ def _assert_survives(missed: dict[str, list[str]]) -> None:
 def test_packaged_pictures_keep_their_mark_through_everyday_damage(watermarker: Watermarker) -> None:
     missed, psnr, _ = _figures(watermarker, {name: bgr(getattr(skimage.data, name)()) for name in PACKAGED})
     _assert_survives(missed)
-    assert float(np.median(psnr)) >= 41.4
-    assert min(psnr) >= 36.5
+    assert float(np.median(psnr)) >= 42
+    assert min(psnr) >= 38
 
 
 @pytest.mark.testdata
@@ -92,8 +92,8 @@ def test_portraits_keep_their_mark_and_their_looks(watermarker: Watermarker, tes
     files = sorted((testdata / "faces" / "portraits").glob("*.jpg"))[:6]
     missed, psnr, ssim = _figures(watermarker, {file.stem: decode(file.read_bytes()) for file in files})
     _assert_survives(missed)
-    assert float(np.median(psnr)) >= 42
-    assert float(np.median(ssim)) >= 0.98
+    assert float(np.median(psnr)) >= 43
+    assert float(np.median(ssim)) >= 0.985
 
 
 def test_two_hundred_unmarked_crops_read_as_nothing(watermarker: Watermarker) -> None:

@@ -150,7 +150,7 @@ def test_what_is_no_bgr_picture_is_refused(watermarker: Watermarker, pixels: Pix
 def test_a_value_that_is_not_finite_is_an_error_not_an_unmarked_picture(
     watermarker: Watermarker, picture: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(scaled: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    def broken(scaled: np.ndarray) -> np.ndarray:
         mask = np.ones_like(scaled)
         mask[3, 3] = np.nan
         return mask
@@ -165,7 +165,7 @@ def test_a_mark_that_is_not_there_is_tried_stronger_once_and_then_refused(
 ) -> None:
     tried = []
 
-    def weak(lattice: object, scaled: np.ndarray, symbols: object, strength: object) -> np.ndarray:
+    def weak(lattice: object, scaled: np.ndarray, symbols: object, strength: object, side: int) -> np.ndarray:
         tried.append(strength)
         return np.zeros_like(scaled)
 

@@ -70,6 +70,11 @@ def test_the_same_moves_give_the_same_capture(donor: Donor) -> None:
         assert next(one)[1].tobytes() == next(two)[1].tobytes()
 
 
+def test_another_take_shares_no_frame(donor: Donor) -> None:
+    one, two = (list(donor_capture(donor, ["right"], take=take)) for take in (0, 1))
+    assert not {frame.tobytes() for _, frame in one} & {frame.tobytes() for _, frame in two}
+
+
 def test_no_picture_can_be_captured(donor: Donor) -> None:
     with pytest.raises(TypeError, match="only the fictional donor"):
         donor_capture(original_photo(), ["left"])  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def test_a_lease_that_is_given_back_frees_the_job_at_once(database):
     job = job_in(database, State.QUEUED)
     claim(database, "a")
     with database.write() as session:
-        ledger.release_lease(session, job, "a")
+        ledger.give_back(session, job, "a")
     assert claim(database, "b") == job
     with database.read() as session:
         assert session.scalar(select(Job.lease_owner)) == "b"

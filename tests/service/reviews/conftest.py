@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -22,6 +23,8 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 Browser = Callable[..., TestClient]
+# Every client has an address of its own: how often one address may try to log in is limited.
+_ADDRESSES = (f"198.51.{number // 250}.{number % 250 + 1}" for number in itertools.count())
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +60,7 @@ def browser(app: FastAPI) -> Iterator[Browser]:
     opened: list[TestClient] = []
 
     def open_client(address: str = "http://testserver") -> TestClient:
-        opened.append(TestClient(app, base_url=address, follow_redirects=False))
+        opened.append(TestClient(app, base_url=address, follow_redirects=False, client=(next(_ADDRESSES), 50_000)))
         return opened[-1]
 
     yield open_client

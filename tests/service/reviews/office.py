@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import rfc8785
 from httpx import Client, Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.encode import encode_picture
@@ -22,6 +22,8 @@ from safety.policy import Policy
 from service.assembly import Assent
 from service.assets.library import add_asset, erase_asset, load_bytes
 from service.assets.tables import Asset
+from service.audit.events import EventKind
+from service.audit.recorder import record
 from service.audit.tables import AuditEvent
 from service.consents.tables import Grant
 from service.jobs.ledger import State
@@ -31,6 +33,7 @@ from service.platform.access import Caller
 from service.platform.database import now
 from service.platform.ids import new_id, new_watermark_id
 from service.platform.vault import KeyOwner
+from service.reviews.looks import picture_ids
 from service.subjects.register import register_subject
 from service.tenants.keys import create_tenant
 from service.tenants.reviewers import create_reviewer
@@ -202,6 +205,19 @@ class Office:
             reviewer = create_reviewer(session, self.tenant_id, email, PASSWORD)
         return Office(self.server, self.tenant_id, reviewer.id, email)
 
+    def judgement(self, job_id: str) -> int:
+        """The number of the case's newest judgement."""
+        with self.server.database.read() as session:
+            return session.scalars(select(func.max(Judgement.id)).where(Judgement.job_id == job_id)).one()
+
+    def uncovered(self, job_id: str, by: str | None = None) -> None:
+        """Have a reviewer of the office, by default the first, uncover every picture of the case."""
+        with self.server.database.write() as session:
+            for asset in picture_ids(session.get_one(Job, job_id)):
+                refs = {"asset": asset, "job": job_id}
+                actor = by or self.reviewer_id
+                record(session, EventKind.ASSET_REVEALED, tenant_id=self.tenant_id, actor=actor, refs=refs)
+
     def judged_by(self, job_id: str, version: str, digest: str) -> None:
         """Pretend that another policy judged the case."""
         with self.server.database.write() as session:
@@ -256,8 +272,22 @@ def log_in(client: Client, office: Office, password: str = PASSWORD, wanted: str
     return client.post("/admin/login", data=fields | {"email": office.email, "password": password})
 
 
+def uncover_all(client: Client, job_id: str) -> None:
+    """Press every button that uncovers a picture of the case."""
+    page = client.get(f"/admin/cases/{job_id}").text
+    for address in re.findall(r'action="([^"]*/reveal)"', page):
+        assert client.post(address, data={"csrf": hidden(page, "csrf")}).status_code == 303
+
+
 def decide(client: Client, job_id: str, decision: str = "approve", note: str = "", **changed: str) -> Response:
-    """Open a case and send its form; `changed` replaces fields of it."""
+    """Open a case, look at its pictures before an approval, and send its form; `changed` replaces fields of it."""
+    if decision == "approve":
+        uncover_all(client, job_id)
+    return send_decision(client, job_id, decision, note, **changed)
+
+
+def send_decision(client: Client, job_id: str, decision: str, note: str = "", **changed: str) -> Response:
+    """Send the form of a case as it stands on the page."""
     page = client.get(f"/admin/cases/{job_id}").text
     fields = {"csrf": hidden(page, "csrf"), "judgement": hidden(page, "judgement")}
     fields |= {"decision": decision, "note": note}

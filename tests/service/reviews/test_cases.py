@@ -14,8 +14,9 @@ from service.jobs.tables import Review
 from service.platform.database import now
 from service.platform.problems import Problem
 from service.reviews import cases
+from service.reviews.approvals import is_approved
 from service.tenants.tables import Reviewer
-from tests.service.reviews.office import decide, hidden, log_in, open_office
+from tests.service.reviews.office import decide, hidden, log_in, open_office, send_decision, uncover_all
 
 
 def reviews(office, job: str) -> list[Review]:
@@ -98,6 +99,7 @@ def test_an_approved_job_goes_on_to_be_rendered(desk, office):
     assert "Approved." not in desk.get("/admin").text
     (review,) = reviews(office, job)
     assert (review.decision, review.note, review.stage) == ("approve", "Looked at it closely.", "input")
+    assert review.judgement_id == office.judgement(job)
 
 
 def test_a_refused_job_ends_with_a_reason(desk, office):
@@ -153,7 +155,15 @@ def test_a_decision_sent_by_another_site_is_not_taken_even_with_the_token(desk, 
 
 
 @pytest.mark.parametrize(
-    "changed", [{"decision": "maybe"}, {"decision": ""}, {"judgement": ""}, {"judgement": "²"}, {"note": "a\x00b"}]
+    "changed",
+    [
+        {"decision": "maybe"},
+        {"decision": ""},
+        {"judgement": ""},
+        {"judgement": "²"},
+        {"judgement": "9" * 5000},
+        {"note": "a\x00b"},
+    ],
 )
 def test_a_form_that_the_page_cannot_have_sent_is_not_taken(desk, office, changed):
     job = office.case()
@@ -191,6 +201,7 @@ def test_an_approval_under_a_consent_that_ran_out_ends_the_job(desk, office):
 
 def test_of_two_reviewers_who_decide_at_once_exactly_one_wins(office):
     job, colleague = office.case(), office.colleague()
+    office.uncovered(job)
     start, outcomes = threading.Barrier(2), []
 
     def decide_now(reviewer_id: str, decision: cases.Decision) -> None:
@@ -216,11 +227,97 @@ def test_of_two_reviewers_who_decide_at_once_exactly_one_wins(office):
     assert office.job(job).state in outcomes
 
 
+def test_nobody_approves_what_they_have_not_uncovered(desk, office):
+    job = office.case()
+    answer = send_decision(desk, job, "approve", "Looks fine to me.")
+    assert answer.status_code == 409
+    assert "Uncover and look at every picture before you approve" in answer.text
+    assert ">\nLooks fine to me.</textarea>" in answer.text
+    assert 'href="#pictures"' in answer.text
+    assert (office.job(job).state, reviews(office, job)) == ("in_review", [])
+
+
+def test_the_page_names_the_pictures_that_are_still_to_be_looked_at(desk, office):
+    job = office.case()
+    source = office.job(job).source_asset_ids[0]
+    page = desk.get(f"/admin/cases/{job}").text
+    assert "Source photo 1, Target picture.</p>" in page
+    desk.post(f"/admin/cases/{job}/pictures/{source}/reveal", data={"csrf": hidden(page, "csrf")})
+    page = desk.get(f"/admin/cases/{job}").text
+    assert "look at</a>: Target picture.</p>" in page
+    assert send_decision(desk, job, "approve").status_code == 409
+    uncover_all(desk, job)
+    assert "Before you approve" not in desk.get(f"/admin/cases/{job}").text
+    assert send_decision(desk, job, "approve").status_code == 303
+
+
+def test_pictures_that_a_colleague_uncovered_are_still_to_be_looked_at(desk, office):
+    job = office.case()
+    office.uncovered(job, by=office.colleague().reviewer_id)
+    assert send_decision(desk, job, "approve").status_code == 409
+
+
+def test_pictures_that_were_uncovered_before_the_judgement_are_still_to_be_looked_at(desk, office):
+    job = office.case()
+    uncover_all(desk, job)
+    office.judged_again(job, "input")
+    assert send_decision(desk, job, "approve").status_code == 409
+
+
+def test_a_refusal_needs_no_look(desk, office):
+    job = office.case()
+    assert send_decision(desk, job, "refuse", "The reasons are enough.").status_code == 303
+
+
+def test_a_case_whose_picture_was_erased_unseen_can_only_be_refused(desk, office):
+    job = office.case()
+    office.erase(office.job(job).target_asset_id)
+    assert "can only be refused" in desk.get(f"/admin/cases/{job}").text
+    assert decide(desk, job, "approve").status_code == 409
+    assert decide(desk, job, "refuse", "A picture is gone.").status_code == 303
+
+
+def test_an_approval_counts_for_the_very_judgement_it_was_made_on(desk, office):
+    job = office.case()
+    before = office.judgement(job)
+    decide(desk, job, "approve")
+    office.judged_again(job, "input")
+    with office.server.database.read() as session:
+        assert is_approved(session, before)
+        assert not is_approved(session, office.judgement(job))
+
+
+def test_a_case_that_is_judged_anew_is_decided_anew(desk, office):
+    job = office.case()
+    decide(desk, job, "approve")
+    office.judged_again(job, "input")
+    office.change(job, state="in_review")
+    assert decide(desk, job, "approve").status_code == 303
+    assert len({review.judgement_id for review in reviews(office, job)}) == 2
+
+
+def test_an_output_cannot_be_approved_because_nobody_has_seen_it(desk, office):
+    job = office.case(stage="output")
+    assert decide(desk, job, "approve").status_code == 409
+    assert office.job(job).state == "in_review"
+    with office.server.database.read() as session:
+        assert not is_approved(session, office.judgement(job))
+    assert decide(desk, job, "refuse", "Not this one.").status_code == 303
+
+
+def test_a_refused_judgement_is_not_approved(desk, office):
+    job = office.case()
+    decide(desk, job, "refuse", "Not this one.")
+    with office.server.database.read() as session:
+        assert not is_approved(session, office.judgement(job))
+
+
 def test_whoever_loses_the_race_after_looking_writes_nothing(office, monkeypatch):
     job = office.case()
     with office.server.database.read() as session:
         stale = cases.open_case(session, office.tenant_id, job)
         reviewer = session.get_one(Reviewer, office.reviewer_id)
+    office.uncovered(job)
     office.change(job, state="cancelled")
     monkeypatch.setattr(cases, "open_case", lambda *_: stale)
     with pytest.raises(Problem, match="Somebody else"), office.server.database.write() as session:

@@ -6,11 +6,16 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from service.audit.tables import AuditEvent
 from service.platform.database import now
-from service.tenants.tables import ReviewerSession
-from tests.service.reviews.office import PASSWORD, hidden, log_in
+from service.reviews.access import LOG_IN_FAILURES
+from service.tenants import passwords
+from service.tenants.passwords import in_line
+from service.tenants.reviewers import MAX_FAILURES, remove_reviewer
+from service.tenants.tables import Reviewer, ReviewerSession
+from tests.service.reviews.office import PASSWORD, Office, hidden, log_in
 
 ANSWERS = ("login.succeeded", "login.failed", "login.ended")
 
@@ -92,6 +97,89 @@ def test_after_five_wrong_passwords_the_right_one_is_turned_away_too(browser, of
     for _ in range(5):
         log_in(client, office, password="not my password")
     assert log_in(client, office).status_code == 403
+
+
+def failures(reason: str) -> float:
+    return LOG_IN_FAILURES.labels(reason=reason)._value.get()
+
+
+def all_events(office) -> int:
+    with office.server.database.read() as session:
+        return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "reason"),
+    [
+        ("nobody@example.com", PASSWORD, "unknown"),
+        ("nobody@example.com", "p" * 5000, "too_long"),
+        ("", "", "unknown"),
+        (None, "p" * 257, "too_long"),
+    ],
+)
+def test_what_anybody_can_send_without_end_is_counted_and_leaves_no_row(browser, office, email, password, reason):
+    stranger = Office(office.server, office.tenant_id, office.reviewer_id, office.email if email is None else email)
+    rows, before = all_events(office), failures(reason)
+    assert log_in(browser(), stranger, password=password).status_code == 403
+    assert all_events(office) == rows
+    assert failures(reason) == before + 1
+
+
+def test_an_endless_password_is_not_even_looked_at(browser, office, monkeypatch):
+    monkeypatch.setattr(passwords, "_HASHER", None)
+    assert log_in(browser(), office, password="p" * 257).status_code == 403
+
+
+def test_a_closed_account_adds_nothing_more_to_the_log(browser, office):
+    client = browser()
+    for _ in range(MAX_FAILURES + 3):
+        log_in(client, office, password="not my password")
+    assert len(office.events("login.failed")) == MAX_FAILURES
+
+
+def test_an_address_that_tries_too_often_has_to_wait_and_another_has_not(browser, office):
+    client, stranger = browser(), Office(office.server, office.tenant_id, office.reviewer_id, "nobody@example.com")
+    answers = [log_in(client, stranger, password=PASSWORD).status_code for _ in range(10)]
+    assert answers == [403] * 10
+    answer = log_in(client, office)
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 6
+    assert answer.headers["content-type"].startswith("text/html")
+    assert office.events(*ANSWERS) == []
+    assert log_in(browser(), office).status_code == 303
+
+
+def test_a_form_of_another_site_does_not_use_up_the_tries_of_an_address(browser, office):
+    client = browser()
+    for _ in range(12):
+        assert client.post("/admin/login", data={"email": "a", "password": "b", "csrf": "c"}).status_code == 403
+    assert log_in(client, office).status_code == 303
+
+
+def test_where_all_places_are_taken_a_log_in_is_put_off_and_not_held_against_the_account(browser, office, monkeypatch):
+    monkeypatch.setattr(passwords, "_PATIENCE_S", 0.05)
+    client = browser()
+    with in_line(), in_line():
+        answer = log_in(client, office)
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "5"
+    with office.server.database.read() as session:
+        assert session.get_one(Reviewer, office.reviewer_id).failed_logins == 0
+    assert log_in(client, office).status_code == 303
+
+
+def test_a_removed_reviewer_is_out_at_once_and_cannot_come_back(browser, office, desk):
+    with office.server.database.write() as session:
+        assert remove_reviewer(session, session.get_one(Reviewer, office.reviewer_id)) == 1
+    assert desk.get("/admin").headers["location"] == "/admin/login"
+    assert log_in(browser(), office).status_code == 403
+    assert [event.kind for event in office.events(*ANSWERS)] == ["login.succeeded"]
+
+
+def test_a_session_that_outlives_its_reviewers_removal_opens_nothing(office, desk):
+    with office.server.database.write() as session:
+        session.get_one(Reviewer, office.reviewer_id).removed_at = now()
+    assert desk.get("/admin").status_code == 303
 
 
 def test_a_log_in_form_of_another_site_is_not_taken(browser, office):

@@ -12,7 +12,14 @@ from service.platform.problems import Problem
 from service.tenants import passwords, reviewers
 from service.tenants.keys import create_tenant
 from service.tenants.passwords import hash_password, needs_rehash, password_matches
-from service.tenants.reviewers import LOCKED_FOR, MAX_FAILURES, authenticate, create_reviewer
+from service.tenants.reviewers import (
+    LOCKED_FOR,
+    MAX_FAILURES,
+    Answer,
+    authenticate,
+    create_reviewer,
+    remove_reviewer,
+)
 from service.tenants.tables import Reviewer
 from tests.service.rows import prepared_database
 
@@ -65,6 +72,28 @@ def test_an_address_has_one_account(database):
         create_reviewer(session, stored(database).tenant_id, EMAIL.upper(), PASSWORD)
 
 
+def test_an_address_is_free_again_after_its_reviewer_was_removed(database):
+    before = stored(database)
+    with database.write() as session:
+        remove_reviewer(session, session.get_one(Reviewer, before.id))
+    assert authenticate(database, EMAIL, PASSWORD).answer is Answer.UNKNOWN
+    with database.write() as session:
+        after = create_reviewer(session, before.tenant_id, EMAIL, "another four words and a comma")
+    assert after.id != before.id
+    assert not authenticate(database, EMAIL, PASSWORD).accepted
+    assert authenticate(database, EMAIL, "another four words and a comma").accepted
+    with database.read() as session:
+        assert session.get_one(Reviewer, before.id).email == EMAIL
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("Example", "already"), (" Example ", "already"), ("  ", "needs a name")]
+)
+def test_an_organisation_has_a_name_of_its_own(database, name, message):
+    with pytest.raises(Problem, match=message), database.write() as session:
+        create_tenant(session, name)
+
+
 def test_a_password_typed_on_another_keyboard_is_the_same_password():
     composed, decomposed = "gr\u00fc\u00dfe aus kassel", "gru\u0308\u00dfe aus kassel"
     assert password_matches(hash_password(composed), decomposed)
@@ -74,8 +103,13 @@ def test_an_unknown_account_costs_a_whole_check_of_a_password(database, monkeypa
     checked: list[str | None] = []
     monkeypatch.setattr(reviewers, "password_matches", lambda hash_, _: checked.append(hash_))
     attempt = authenticate(database, "nobody@example.com", PASSWORD)
-    assert (attempt.reviewer, attempt.accepted) == (None, False)
+    assert (attempt.reviewer, attempt.answer) == (None, Answer.UNKNOWN)
     assert checked == [None]
+
+
+def test_an_unknown_account_costs_no_write(database, monkeypatch):
+    monkeypatch.setattr(Database, "write", lambda _: pytest.fail("this wrote"))
+    assert not authenticate(database, "nobody@example.com", PASSWORD).accepted
 
 
 def test_the_check_without_an_account_hashes_with_the_same_parameters():

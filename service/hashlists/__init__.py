@@ -1,0 +1,1 @@
+"""Lists of pictures that may not be used, kept as perceptual hashes."""

@@ -1,0 +1,1 @@
+"""Versions of policies, their life from draft to retirement, and what another version would change."""
