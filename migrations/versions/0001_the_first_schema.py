@@ -223,7 +223,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_liveness_sessions_subject_id"), "liveness_sessions", ["subject_id"], unique=False)
     op.create_index("ix_liveness_sessions_sweep", "liveness_sessions", ["state", "expires_at"], unique=False)
-    op.create_index("ix_liveness_sessions_tenant_created", "liveness_sessions", ["tenant_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_liveness_sessions_tenant_created", "liveness_sessions", ["tenant_id", "created_at"], unique=False
+    )
     op.create_table(
         "reviewer_sessions",
         sa.Column("digest", sa.LargeBinary(), nullable=False),

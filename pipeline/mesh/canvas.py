@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.errors import FaceRefused
 from pipeline.faces import Floats
 from pipeline.mesh.geometry import Placement
-from pipeline.mesh.raster import back_to_front, evaluate, paint, triangle_maps
+from pipeline.mesh.raster import Level, back_to_front, evaluate, paint, triangle_maps
 from pipeline.mesh.topology import Topology
 
 Indices = NDArray[np.int32]
@@ -64,10 +64,10 @@ class Canvas:
         y = np.arange(rows, dtype=np.float32) * 2 + np.float32(self.y + 1)
         return evaluate(self.numbers, triangle_maps(self.points, values, self.topology.drawn), x, y, outside)
 
-    def enlarge(self, half: Floats, method: int = cv2.INTER_LINEAR) -> Floats:
+    def enlarge(self, half: NDArray[Level], method: int = cv2.INTER_LINEAR) -> NDArray[Level]:
         """Bring a half-resolution map to the rectangle's size."""
         rows, columns = self.numbers.shape
-        full: Floats = cv2.resize(half, (columns * 2, rows * 2), interpolation=method)
+        full: NDArray[Level] = cv2.resize(half, (columns * 2, rows * 2), interpolation=method)
         return np.ascontiguousarray(full[: self.height, : self.width])
 
     def layout_positions(self) -> tuple[Floats, Floats]:

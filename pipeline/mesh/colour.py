@@ -15,10 +15,10 @@ from pipeline.mesh.settings import MeshSettings
 
 @dataclass(frozen=True, slots=True)
 class Relight:
-    """How to light a texture: texture * `gain` + `offset`, float32 (n, n, 3) each, grey levels."""
+    """How to light a texture: texture * `gain` + `offset`, float32 and int16 (n, n, 3); None adds nothing."""
 
     gain: Floats
-    offset: Floats
+    offset: NDArray[np.int16] | None
 
 
 FEWEST_TEXELS = 40  # of common skin, below which colour statistics mean nothing
@@ -73,9 +73,11 @@ def relight(source: Floats, target: Floats, common: Floats, masks: Masks, settin
     theirs = _roughness((source - light) * whole, common)
     allowed = max(settings.relief_excess * ours, settings.relief_floor)
     share = float(np.clip(allowed / max(theirs, 1e-3), settings.relief_least, 1))
+    if share > 0.98:
+        return Relight(np.asarray(whole, np.float32), None)
     kept = 1 - masks.calm * np.float32(1 - share)  # brows, lashes and lips keep all of theirs
     whole = whole * kept[..., None]
-    return Relight(gain=whole, offset=wanted - light * whole)
+    return Relight(np.asarray(whole, np.float32), np.round(wanted - light * whole).astype(np.int16))
 
 
 def even_relief(texture: Floats, calm: Floats, settings: MeshSettings) -> Floats:

@@ -94,7 +94,9 @@ def _view(pixels: Pixels, face: Face, topology: Topology, masks: Masks, settings
     facing = facing_camera(face.mesh, topology)
     seen = _over_layout(np.clip((facing - HIDDEN) / (SHOWN - HIDDEN), 0, 1), topology, side)
     small = _small(texture, settings)
-    own = np.minimum(grown_skin(small, masks), skin_likelihood(small, masks)) * (1 - glasses(small, masks))
+    own = np.minimum(grown_skin(small, masks), skin_likelihood(small, masks)) * (
+        1 - glasses(small, masks, masks.eyes_brows)
+    )
     skin = cv2.resize(own, (side, side), interpolation=cv2.INTER_LINEAR)
     margin = np.ones((side // 80, side // 80), np.uint8)  # at the edge of what is seen the background shines through
     skin = cv2.GaussianBlur(cv2.erode(skin, margin), (0, 0), side / 80)
@@ -170,9 +172,9 @@ def _skin_fill(texture: Floats, skin: Floats, masks: Masks) -> Floats:
 
 
 def _closed_mouth(texture: Floats, masks: Masks) -> Floats:
-    """Paint the line of closed lips over teeth and tongue: they are never shown."""
+    """Paint lips over teeth and tongue, which are never shown: a little darker, as where lips meet."""
     hole = np.asarray(cv2.resize(masks.mouth, texture.shape[:2]), np.float32)[..., None]
-    line = np.median(texture[hole[..., 0] > 0.02], axis=0) * np.float32(0.45)
+    line = np.median(texture[(hole[..., 0] > 0.02) & (hole[..., 0] < 0.4)], axis=0) * np.float32(0.8)
     return np.asarray(texture * (1 - hole) + line * hole, dtype=np.float32)
 
 

@@ -25,7 +25,7 @@ class Masks:
     eyes, brows and lips, `calm` the same without a rim and softer; `core` bool the cheeks and the nose, which are
     nearly always bare; `inside` bool the oval; `zone` float32 0..1 where hair, hats and rims are looked for; `sides`
     float32 0..1 the skin that is not near the midline; `features` float32 0/1 the outer parts of eyes and brows;
-    `eyes` float32 0..1 what lies between the lids.
+    `eyes` float32 0..1 what lies between the lids, `eyes_brows` the brows as well.
     """
 
     paste: Floats
@@ -38,6 +38,7 @@ class Masks:
     sides: Floats
     features: Floats
     eyes: Floats
+    eyes_brows: Floats
     mouth: Floats
 
     @classmethod
@@ -64,6 +65,7 @@ class Masks:
             sides=cv2.GaussianBlur((skin * (across > 0.12)).astype(np.float32), (0, 0), 1.2),
             features=(features & (across > 0.12)).astype(np.float32),
             eyes=np.asarray(topology.fill(EYES, side) / np.float32(255), np.float32),
+            eyes_brows=np.asarray(topology.fill((*EYES, *BROWS), side) / np.float32(255), np.float32),
             mouth=_soft_hole(topology.fill([INNER_LIPS], settings.mask_side)),
         )
 

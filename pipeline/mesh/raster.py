@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.faces import Floats
 
 Indices = NDArray[np.int32]
-Level = TypeVar("Level", np.uint8, np.float32)
+Level = TypeVar("Level", np.uint8, np.int16, np.float32)
 
 THIN = 0.15  # a triangle with an area under this share of its longest edge squared (times two) is a sliver
 TINY = 2.0  # likewise one with less than this doubled area, square pixels

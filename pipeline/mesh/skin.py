@@ -20,6 +20,7 @@ REACH, BUSY, MOST_STEPS = 0.06, 7.0, 60
 # the skin's lightness the bridge is (.51 in dark glasses, .26 at most in 33 bare faces) and the rims.
 FRAME = 0.09
 BRIDGE, BRIDGE_ROWS, LENSES, WITHIN = (0.46, 0.55), (0.31, 0.46), (0.22, 0.55), (0.06, 0.94)
+NOSE, BELOW_BRIDGE = (0.38, 0.62), (0.46, 0.60)
 BRIDGE_DARK, FRAME_DARK = 0.36, 0.16
 # Distances, in spreads, at which a texel is still surely skin and at which it surely is not.
 SURE, FOREIGN = 2.6, 4.2
@@ -72,11 +73,13 @@ def grown_skin(face: Floats, masks: Masks) -> Floats:
     return _soft(np.asarray(1 - hair, np.float32))
 
 
-def glasses(face: Floats, masks: Masks) -> Floats:
+def glasses(face: Floats, masks: Masks, spared: Floats) -> Floats:
     """Where dark frames of glasses lie: float32 (n, n) in 0..1, all 0 without any; `face` as for `skin_likelihood`.
 
+    `spared` float32 (n, n) 0..1 counts as no frame, however dark: the eyes, and the brows that are to be kept.
+
     Frames are told from wrinkles by the bridge, a dark line right across the nose; frames without one, or as pale as
-    the skin, are not found. Brows that they touch count as frames.
+    the skin, are not found.
     """
     light = cv2.cvtColor(face / np.float32(255), cv2.COLOR_BGR2LAB)[..., 0]
     side = light.shape[0]
@@ -89,7 +92,8 @@ def glasses(face: Floats, masks: Masks) -> Floats:
     if bridge > BRIDGE_DARK:
         around = (_span(LENSES, side), _span(WITHIN, side))
         found[around] = hollow[around] > FRAME_DARK
-        found = cv2.dilate(found, np.ones((3, 3), np.uint8)) * (1 - masks.eyes)
+        found[_span(BELOW_BRIDGE, side), _span(NOSE, side)] = 0
+        found = cv2.dilate(found, np.ones((3, 3), np.uint8)) * (1 - spared)
     return _soft(np.asarray(found, np.float32))
 
 

@@ -59,7 +59,9 @@ class MeshSwapper:
         half, full = canvas.layout_positions()
         under = np.ascontiguousarray(pixels[canvas.y : canvas.y + canvas.height, canvas.x : canvas.x + canvas.width])
         target = self._flat_target(under, face, placement, canvas)
-        shown = identity.valid * skin_likelihood(target, self.masks) * (1 - glasses(target, self.masks))
+        shown = (
+            identity.valid * skin_likelihood(target, self.masks) * (1 - glasses(target, self.masks, self.masks.eyes))
+        )
         common = shown * self.masks.skin
         light = relight(identity.small, target, common, self.masks, self.settings)
         return SwappedRegion(
@@ -92,7 +94,11 @@ class MeshSwapper:
         """The relit texture over the rectangle, uint8 (h, w, 3); `layout` at half and full resolution."""
         half, full = layout[0] * np.float32(light.gain.shape[0]), layout[1] * np.float32(texture.shape[0])
         drawn = look_up(texture, full)
-        lit = cv2.multiply(drawn, canvas.enlarge(look_up(light.gain, half)), dtype=cv2.CV_16S)
+        gain = canvas.enlarge(look_up(light.gain, half))
+        if light.offset is None:
+            plain: Pixels = cv2.multiply(drawn, gain, dtype=cv2.CV_8U)
+            return plain
+        lit = cv2.multiply(drawn, gain, dtype=cv2.CV_16S)
         shown: Pixels = cv2.add(lit, canvas.enlarge(look_up(light.offset, half)), dtype=cv2.CV_8U)
         return shown
 
@@ -100,11 +106,11 @@ class MeshSwapper:
         """How much of the drawn face shows, float32 (h, w) 0..1."""
         side = self.settings.mask_side
         ajar = float(np.clip((lips_apart(shape) - CLOSED) / (AJAR - CLOSED), 0, 1))
-        mask = (self.masks.paste - self.masks.paste * self.masks.mouth * np.float32(ajar)) * cv2.resize(
-            shown, (side, side), interpolation=cv2.INTER_LINEAR
-        )
+        paste = self.masks.paste * (1 - self.masks.mouth * np.float32(ajar))
+        mask = paste * cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
         shades = np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)  # 8 bits are enough, and quicker
         weight = look_up(shades, full * np.float32(side)) * (canvas.face() / np.float32(255))
+        weight = cv2.blur(weight, (3, 3))  # folds are drawn in steps
         return np.asarray(weight, dtype=np.float32)
 
 

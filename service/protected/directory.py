@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,8 @@ from service.protected.tables import ProtectedEntry, ProtectedList
 if TYPE_CHECKING:
     from service.assembly import Assent
 
+# How many entries one query asks for; SQLite takes 32766 at most.
+_AT_ONCE: Final = 5000
 _Signature = tuple[tuple[str, str | None, int], ...]
 
 
@@ -27,6 +31,9 @@ class _Loaded:
     signature: _Signature
     index: PeopleIndex
     tenants: tuple[str | None, ...]  # whose each list is, by its number in the index
+    # What was opened, so that a changed list of a million does not have to be opened anew: 256 MB for them.
+    positions: dict[str, int]
+    templates: NDArray[np.float16]
 
 
 class ProtectedPeople:
@@ -48,24 +55,39 @@ class ProtectedPeople:
         with self._lock, self._server.database.read() as session:
             signature = _signature(session)
             if self._loaded is None or self._loaded.signature != signature:
-                self._loaded = None  # a list that cannot be opened must not leave its former self in force
-                self._loaded = self._load(session, signature)
+                former, self._loaded = self._loaded, None  # a list that cannot be opened is not its former self
+                self._loaded = self._load(session, signature, former)
             return self._loaded
 
-    def _load(self, session: Session, signature: _Signature) -> _Loaded:
+    def _load(self, session: Session, signature: _Signature, former: _Loaded | None) -> _Loaded:
         numbers = {list_id: number for number, (list_id, _, _) in enumerate(signature)}
-        ids: list[str] = []
-        rows: list[Floats] = []
-        lists: list[int] = []
-        for entry in session.scalars(select(ProtectedEntry).execution_options(yield_per=5000)):
-            if entry.embedder != self._embedder:
-                raise ValueError(f"entry {entry.id} was made by another embedder and has to be added anew")
-            ids.append(entry.id)
-            rows.append(open_template(self._server, session, entry))
-            lists.append(numbers[entry.list_id])
-        table = np.stack(rows) if rows else np.zeros((0, EMBEDDING), np.float32)
-        index = PeopleIndex(ids, np.asarray(table, np.float32), np.asarray(lists, np.int32))
-        return _Loaded(signature, index, tuple(tenant for _, tenant, _ in signature))
+        columns = select(ProtectedEntry.id, ProtectedEntry.list_id, ProtectedEntry.embedder)
+        entries = [(row[0], row[1], row[2]) for row in session.execute(columns)]
+        for entry, _, embedder in entries:
+            if embedder != self._embedder:
+                raise ValueError(f"entry {entry} was made by another embedder and has to be added anew")
+        known = former.positions if former else {}
+        templates = np.empty((len(entries), EMBEDDING), np.float16)
+        missing: dict[str, int] = {}
+        for position, (entry, _, _) in enumerate(entries):
+            if former is not None and entry in known:
+                templates[position] = former.templates[known[entry]]
+            else:
+                missing[entry] = position
+        self._open(session, missing, templates)
+        ids = [entry for entry, _, _ in entries]
+        lists = np.array([numbers[list_id] for _, list_id, _ in entries], np.int32)
+        index = PeopleIndex(ids, templates.astype(np.float32), lists)
+        positions = {entry: position for position, entry in enumerate(ids)}
+        return _Loaded(signature, index, tuple(tenant for _, tenant, _ in signature), positions, templates)
+
+    def _open(self, session: Session, missing: dict[str, int], templates: NDArray[np.float16]) -> None:
+        """Open these entries' templates, each into its row."""
+        names = iter(missing)
+        while some := list(islice(names, _AT_ONCE)):
+            for entry in session.scalars(select(ProtectedEntry).where(ProtectedEntry.id.in_(some))):
+                templates[missing[entry.id]] = open_template(self._server, session, entry)
+                session.expunge(entry)
 
 
 def _signature(session: Session) -> _Signature:

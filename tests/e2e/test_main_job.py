@@ -201,3 +201,25 @@ def test_what_is_stored_is_judged_again_with_the_same_verdict(shared, done_job):
     assert {judgement.stage for judgement in judgements} == {"input", "output"}
     for judgement in judgements:
         assert Record.from_json(judgement.record).judge(Policy.shipped()).to_json() == judgement.verdict
+
+
+def test_a_job_may_choose_its_stages(shared, assets, grant):
+    job = shared.submit(*assets, grant, stages={"swapper": "mesh", "enhancer": "area+detail"})
+    assert shared.client.wait(job, through_review=False)["state"] == "done"
+    result = shared.client.call("GET", f"/v1/jobs/{job}/result").content
+    report = shared.client.call("POST", "/v1/verify", content=result).json()
+    assert report["verdict"] == "authentic"
+
+
+@pytest.mark.parametrize(
+    ("stages", "code"),
+    [
+        ({"swapper": "inswapper_128"}, "model_missing"),
+        ({"swapper": "nobody_has_this"}, "stage_unknown"),
+        ({"enhancer": "detail+nobody_has_this"}, "stage_unknown"),
+    ],
+)
+def test_a_stage_that_cannot_be_had_is_told_at_once(shared, assets, grant, stages, code):
+    with pytest.raises(ApiError) as error:
+        shared.submit(*assets, grant, stages=stages)
+    assert (error.value.status, error.value.code) == (422, code)

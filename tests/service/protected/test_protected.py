@@ -86,6 +86,17 @@ def test_a_change_counts_at_once(server: Assent, directory: ProtectedPeople) -> 
     assert directory.nearest(ROWS[:1], None)[0].entry != ids[0]
 
 
+def test_somebody_who_is_added_later_is_found_beside_those_before(server: Assent, directory: ProtectedPeople) -> None:
+    on, *ids = _list(server)
+    directory.nearest(ROWS[:1], None)
+    with server.database.write() as session:
+        more = ROWS[:1] + np.float32(0.2)
+        (added,) = add_entries(
+            server, session, find_list(session, None, on), more, embedder="dlib:ab", actor="operator", origin="operator"
+        )
+    assert [found.entry for found in directory.nearest(np.stack([more[0], ROWS[2]]), None)] == [added, ids[2]]
+
+
 def test_templates_lie_encrypted(server: Assent) -> None:
     _list(server)
     with server.database.read() as session:
