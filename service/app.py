@@ -14,6 +14,7 @@ from service.assets.uploads import MOST_JSON_BYTES
 from service.audit.endpoints import router as audit
 from service.audit.selfcheck import check_log
 from service.consents.endpoints import router as grants
+from service.hashlists.endpoints import router as hashlists
 from service.health import router as health
 from service.housekeeping import Housekeeper
 from service.jobs.endpoints import router as jobs
@@ -21,6 +22,7 @@ from service.jobs.worker import Worker
 from service.liveness.endpoints import router as liveness
 from service.platform.problems import install_problem_handlers
 from service.platform.settings import Settings
+from service.protected.endpoints import router as protected
 from service.reviews.endpoints import router as reviews
 from service.subjects.endpoints import router as subjects
 from service.verification.endpoints import router as verification
@@ -31,6 +33,8 @@ _DESCRIPTION = """
 Assent swaps faces only where it may: every request passes NSFW, age and consent checks before anything is rendered, and
 every output is watermarked, signed with a C2PA manifest, and logged in a tamper-evident audit log.
 """
+
+_ROUTERS = (subjects, liveness, grants, assets, jobs, verification, audit, protected, hashlists, health, reviews)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -66,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.assent = server
     install_problem_handlers(app)
-    for router in (subjects, liveness, grants, assets, jobs, verification, audit, health, reviews):
+    for router in _ROUTERS:
         app.include_router(router)
     return app
 

@@ -52,7 +52,7 @@ class Assent:
         """The models, the gates and the swap. Loaded at the first use, or by `warm_up`."""
         from service.vision import Vision  # noqa: PLC0415 - commands that load no model start at once
 
-        return Vision(self.settings)
+        return Vision(self.settings, self)
 
     def lock_tenant(self, session: Session, tenant_id: str) -> None:
         """Make this transaction the only one that submits for the tenant."""

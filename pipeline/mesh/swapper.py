@@ -68,7 +68,7 @@ class MeshSwapper:
             x=canvas.x,
             y=canvas.y,
             pixels=self._drawn(identity.texture(placement.pose.scale), light, (half, full), canvas),
-            weight=self._weight(shown, placement.pose.to_model(face.mesh), full, canvas),
+            weight=self._weight(shown, placement.pose.to_model(face.mesh), half, canvas),
             base=_warped(under, placement, canvas),
         )
 
@@ -102,16 +102,15 @@ class MeshSwapper:
         shown: Pixels = cv2.add(lit, canvas.enlarge(look_up(light.offset, half)), dtype=cv2.CV_8U)
         return shown
 
-    def _weight(self, shown: Floats, shape: Floats, full: Floats, canvas: Canvas) -> Floats:
-        """How much of the drawn face shows, float32 (h, w) 0..1."""
+    def _weight(self, shown: Floats, shape: Floats, half: Floats, canvas: Canvas) -> Floats:
+        """How much of the drawn face shows, float32 (h, w) 0..1; looked up at half resolution, for folds are jagged."""
         side = self.settings.mask_side
         ajar = float(np.clip((lips_apart(shape) - CLOSED) / (AJAR - CLOSED), 0, 1))
         paste = self.masks.paste * (1 - self.masks.mouth * np.float32(ajar))
         mask = paste * cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
         shades = np.round(np.clip(mask, 0, 1) * 255).astype(np.uint8)  # 8 bits are enough, and quicker
-        weight = look_up(shades, full * np.float32(side)) * (canvas.face() / np.float32(255))
-        weight = cv2.blur(weight, (3, 3))  # folds are drawn in steps
-        return np.asarray(weight, dtype=np.float32)
+        weight = cv2.multiply(look_up(shades, half * np.float32(side)), canvas.face(), scale=1 / 255, dtype=cv2.CV_32F)
+        return canvas.enlarge(np.asarray(weight, np.float32))
 
 
 def _warped(under: Pixels, placement: Placement, canvas: Canvas) -> Pixels:

@@ -22,7 +22,7 @@ from service.audit.recorder import record
 from service.consents.tables import Grant
 from service.jobs.ledger import LostRace, State
 from service.jobs.stages import StagesIn, engine_name, source_type, stage_digests
-from service.jobs.tables import Job, Mark
+from service.jobs.tables import Job, Judgement, Mark
 from service.platform.database import now
 from service.platform.problems import Problem
 from service.platform.vault import KeyOwner
@@ -65,13 +65,14 @@ def _facts(server: Assent, session: Session, material: Material) -> ManifestFact
     job = material.job
     grant = session.get_one(Grant, job.grant_id)
     stages = StagesIn.model_validate(job.stages)
+    verdict = session.get_one(Judgement, material.permit.verdict_id).verdict
     return ManifestFacts(
         title=job.id,
         engine=engine_name(server.vision, stages),
         source_type=source_type(server.vision, stages),
         consent_receipts=(grant.receipt_sha256,),
-        policy_version=server.vision.policy.version,
-        policy_sha256=server.vision.policy.digest,
+        policy_version=verdict["policy_version"],
+        policy_sha256=verdict["policy_digest"],
         verdict_id=f"{job.id}/{material.permit.verdict_id}",
         models=server.vision.digests() | stage_digests(server.vision, stages),
         generator_version=VERSION,

@@ -39,7 +39,7 @@ class KeyDestroyed(VaultError):
 
 @dataclass(frozen=True, slots=True)
 class KeyOwner:
-    """Whose key: `kind` is one of subject, asset, job, tenant; `id` is the identifier within it."""
+    """Whose key: `kind` is one of subject, asset, job, tenant, protected; `id` is the identifier within it."""
 
     kind: str
     id: str
