@@ -121,7 +121,7 @@ class SwappedRegion:
 
     `x`, `y` are the top-left pixel of the rectangle; `pixels` uint8 (h, w, 3) BGR is the new content; `weight`
     float32 (h, w) 0..1 says how much of it is shown; `base` uint8 (h, w, 3) is what it is blended with (the target's
-    own pixels, warped where the outline of the face changed). Outside the rectangle the picture stays as it was, bit by bit.
+    own pixels, warped where the outline of the face changed). Outside the rectangle the picture stays as it was.
     """
 
     x: int
