@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import rfc8785
 import structlog
 from fastapi import FastAPI
 
@@ -12,6 +14,8 @@ from service.assembly import Assent
 from service.assets.endpoints import router as assets
 from service.assets.uploads import MOST_JSON_BYTES
 from service.audit.endpoints import router as audit
+from service.audit.events import EventKind
+from service.audit.recorder import record
 from service.audit.selfcheck import check_log
 from service.consents.endpoints import router as grants
 from service.hashlists.endpoints import router as hashlists
@@ -44,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         _check_audit_log(server)
+        _record_start(server)
         server.sequencer.start()
         workers = [Worker(server) for _ in range(settings.workers)]
         for worker in workers:
@@ -82,3 +87,16 @@ def _check_audit_log(server: Assent) -> None:
         check = check_log(session, keys.origin, keys.verifiers, keys.memory)
     for problem in check.problems:
         server.sequencer.raise_alarm(problem)
+
+
+def _record_start(server: Assent) -> None:
+    """Log what begins to run: the program's version, the policy in force, and the models."""
+    policy, models = server.vision.policy, rfc8785.dumps(dict(server.vision.digests()))
+    refs = {
+        "software_version": VERSION,
+        "policy_version": policy.version.replace("/", "-"),
+        "policy_digest": policy.digest,
+        "models_digest": hashlib.sha256(models).hexdigest(),
+    }
+    with server.database.write() as session:
+        record(session, EventKind.SERVER_STARTED, tenant_id=None, actor="system", refs=refs)

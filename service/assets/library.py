@@ -22,9 +22,20 @@ from service.platform.vault import KeyDestroyed, KeyOwner
 
 def add_asset(server: Assent, caller: Caller, data: bytes) -> Asset:
     """Decode in the sandbox, then store. Raises `PictureRefused` with a code the caller can act on."""
+    asset = _described(server, caller, data)
+    with server.database.write() as session:
+        server.blobs.put(session, owner_of(asset.id), asset.id, data)
+        session.add(asset)
+        refs = {"asset": asset.id, "media_type": asset.media_type}
+        record(session, EventKind.ASSET_ADDED, tenant_id=caller.tenant_id, actor=caller.actor, refs=refs)
+    return asset
+
+
+def _described(server: Assent, caller: Caller, data: bytes) -> Asset:
+    """What decoding tells of the picture. The pixels end here: none are held while the database is waited for."""
     picture = decode_picture(data, server.picture_limits)
     height, width = picture.pixels.shape[:2]
-    asset = Asset(
+    return Asset(
         id=new_id("ast"),
         tenant_id=caller.tenant_id,
         media_type=picture.media_type,
@@ -35,12 +46,6 @@ def add_asset(server: Assent, caller: Caller, data: bytes) -> Asset:
         notices=list(picture.notices),
         created_at=now(),
     )
-    with server.database.write() as session:
-        server.blobs.put(session, owner_of(asset.id), asset.id, data)
-        session.add(asset)
-        refs = {"asset": asset.id, "media_type": asset.media_type}
-        record(session, EventKind.ASSET_ADDED, tenant_id=caller.tenant_id, actor=caller.actor, refs=refs)
-    return asset
 
 
 def find_asset(session: Session, tenant_id: str, asset_id: str) -> Asset:

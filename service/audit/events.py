@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     ASSET_REVEALED = "asset.revealed"
     ASSET_ERASED = "asset.erased"
     JOB_SUBMITTED = "job.submitted"
+    JOB_MOVED = "job.moved"
     JOB_JUDGED = "job.judged"
     JOB_SENT_TO_REVIEW = "job.sent_to_review"
     JOB_RENDERED = "job.rendered"
@@ -154,6 +155,7 @@ SCHEMAS: dict[EventKind, Schema] = {
     EventKind.ASSET_REVEALED: _schema("asset", "job case reviewer role"),
     EventKind.ASSET_ERASED: _schema("asset", "reason"),
     EventKind.JOB_SUBMITTED: _schema("job", "target_asset source_asset grant purpose basis request_digest"),
+    EventKind.JOB_MOVED: _schema("job state_before state"),
     EventKind.JOB_JUDGED: _schema("job stage outcome", _JUDGED + " automated milliseconds"),
     EventKind.JOB_SENT_TO_REVIEW: _schema("job", "stage " + _JUDGED),
     EventKind.JOB_RENDERED: _schema("job", "models_digest model_version milliseconds attempt"),

@@ -16,6 +16,7 @@ from service.jobs.ledger import State, move
 from service.jobs.screening import consent_of, refuse_for_consent
 from service.jobs.tables import Job, Mark
 from service.jobs.takedown import discard_output
+from service.jobs.transitions import step
 from service.platform.blobs import BlobMissing
 from service.platform.problems import Problem
 from service.platform.vault import KeyOwner, VaultError
@@ -27,7 +28,7 @@ def release(server: Assent, worker: str, job_id: str) -> None:
         mark = session.query(Mark).filter_by(job_id=job_id, status="sealed").one_or_none()
         if mark is None or not _is_whole(server, session, mark):
             # Its worker died before the seal was written: the pixels were only in its memory.
-            move(session, job_id, State.SEALING, State.RENDERING, worker=worker)
+            step(session, job_id, State.SEALING, State.RENDERING, worker=worker)
             return
         event_id = mark.sealed_event_id
     if server.sequencer.problem is not None:

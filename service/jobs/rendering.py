@@ -16,11 +16,12 @@ from service.assembly import Assent
 from service.assets.library import load_picture
 from service.audit.events import EventKind, Ref
 from service.audit.recorder import record
-from service.jobs.ledger import State, move
+from service.jobs.ledger import State
 from service.jobs.screening import circumstances_of, consent_of, consent_stands, store_judgement, told_reasons
 from service.jobs.sealing import Material, seal_output
 from service.jobs.stages import StagesIn, chosen_enhancer, chosen_swapper
 from service.jobs.tables import Job, Judgement
+from service.jobs.transitions import step
 from service.platform.problems import Problem
 from service.reviews.approvals import is_approved
 
@@ -66,7 +67,7 @@ def _gather(server: Assent, worker: str, job_id: str) -> Material | None:
             _, template = consent_of(server, session, job)
             return Material(job, _permit(job, judgement), sources, target_bytes, target, template)
     with server.database.write() as session:
-        move(session, job_id, State.RENDERING, State.SCREENING, worker=worker)
+        step(session, job_id, State.RENDERING, State.SCREENING, worker=worker)
     return None
 
 
@@ -133,5 +134,5 @@ def _accept(server: Assent, worker: str, job_id: str, inspection: Inspection, re
             refused: dict[str, Ref] = {"job": job.id, "stage": "output", "code": _NEEDS_REVIEW["code"]}
             refused["state_before"] = State.RENDERING.value
             record(session, EventKind.JOB_REFUSED, tenant_id=job.tenant_id, actor=worker, refs=refused)
-        move(session, job.id, State.RENDERING, after, worker=worker, reasons=reasons)
+        step(session, job.id, State.RENDERING, after, worker=worker, reasons=reasons)
         return allowed

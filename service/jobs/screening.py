@@ -16,8 +16,9 @@ from service.assets.library import load_picture
 from service.audit.events import EventKind
 from service.audit.recorder import record
 from service.consents.grants import find_grant, load_template, obstacle
-from service.jobs.ledger import State, move
+from service.jobs.ledger import State
 from service.jobs.tables import Job, Judgement
+from service.jobs.transitions import step
 from service.platform.database import now
 from service.policies.shadow import judge_in_shadow
 
@@ -61,7 +62,7 @@ def screen(server: Assent, worker: str, job_id: str) -> None:
             return
         store_judgement(session, job, "input", inspection)
         outcome = inspection.verdict.outcome
-        move(session, job.id, State.SCREENING, _AFTER[outcome], worker=worker, reasons=told_reasons(inspection.verdict))
+        step(session, job.id, State.SCREENING, _AFTER[outcome], worker=worker, reasons=told_reasons(inspection.verdict))
 
 
 def circumstances_of(job: Job) -> Circumstances:
@@ -101,7 +102,7 @@ def refuse_for_consent(
     stage = "input" if before == State.SCREENING else "output"
     session.add(Judgement(job_id=job.id, stage=stage, record={}, verdict=verdict.to_json(), created_at=now()))
     _record_verdict(session, job, stage, verdict, {})
-    move(session, job.id, before, State.REFUSED, worker=worker, reasons=told_reasons(verdict))
+    step(session, job.id, before, State.REFUSED, worker=worker, reasons=told_reasons(verdict))
 
 
 def store_judgement(session: Session, job: Job, stage: str, inspection: Inspection) -> None:

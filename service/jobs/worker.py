@@ -26,6 +26,7 @@ from service.jobs.rendering import render_and_seal
 from service.jobs.screening import screen
 from service.jobs.tables import Job
 from service.jobs.takedown import discard_output
+from service.jobs.transitions import step
 from service.platform.problems import Problem, problem_of
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +105,7 @@ class Worker:
         match state:
             case State.QUEUED:
                 with self._server.database.write() as session:
-                    ledger.move(session, job_id, State.QUEUED, State.SCREENING, worker=self.name)
+                    step(session, job_id, State.QUEUED, State.SCREENING, worker=self.name)
             case State.SCREENING:
                 screen(self._server, self.name, job_id)
             case State.RENDERING:

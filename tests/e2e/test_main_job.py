@@ -223,3 +223,19 @@ def test_a_stage_that_cannot_be_had_is_told_at_once(shared, assets, grant, stage
     with pytest.raises(ApiError) as error:
         shared.submit(*assets, grant, stages=stages)
     assert (error.value.status, error.value.code) == (422, code)
+
+
+def test_every_step_of_a_job_is_in_the_audit_log_in_its_order(shared, done_job):
+    events = shared.client.call("GET", f"/v1/audit/jobs/{done_job}").json()
+    told = [event["refs"].get("state", event["kind"]) for event in events if event["kind"] != "result.downloaded"]
+    assert [step for step in told if step != "file.verified"] == [
+        "job.submitted",
+        "screening",
+        "job.judged",
+        "rendering",
+        "job.rendered",
+        "job.judged",
+        "sealing",
+        "job.sealed",
+        "job.released",
+    ]
