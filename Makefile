@@ -19,7 +19,7 @@ install-dev:
 	@deploy/scripts/setup-venv.sh requirements/dev.lock
 
 demo: ## the whole main job over the real HTTP server, on real pictures, into demo/
-	@test -x $(BIN)/assent || deploy/scripts/setup-venv.sh $(LOCK)
+	@deploy/scripts/setup-venv.sh $(LOCK)
 	@$(BIN)/assent demo
 
 serve: install ## start the server on http://127.0.0.1:8000

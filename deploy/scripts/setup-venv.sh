@@ -11,8 +11,17 @@ import sys
 sys.exit(sys.version_info < (3, 11))
 PY
 
-stamp=$(cat "$lock" requirements/bootstrap.lock pyproject.toml | sha256sum | cut -d' ' -f1)
-[ -f "$venv/.assent-$stamp" ] && exit 0
+# The two ONNX Runtime builds must never lie side by side, so changing between them begins anew.
+case $lock in *gpu*) family=gpu ;; *) family=cpu ;; esac
+if [ -f "$venv/.assent-family" ] && [ "$(cat "$venv/.assent-family")" != "$family" ]; then
+    echo "Replacing the $(cat "$venv/.assent-family") environment …"
+    rm -rf "$venv"
+fi
+
+# dev.lock holds all of cpu.lock in the same versions, so each lock keeps its own stamp.
+stamp=$venv/.assent-$(basename "$lock")
+wanted=$(cat "$lock" requirements/bootstrap.lock pyproject.toml | sha256sum | cut -d' ' -f1)
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
 
 if [ ! -x "$venv/bin/python" ]; then
     if ! "$python" -c 'import ensurepip' 2>/dev/null; then
@@ -32,5 +41,5 @@ echo "Installing the locked packages (about 1 GB at the first time) …"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
 "$venv/bin/uv" pip install --quiet --system-certs --python "$venv/bin/python" --no-deps --require-hashes -r "$lock"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-rm -f "$venv"/.assent-*
-touch "$venv/.assent-$stamp"
+echo "$family" >"$venv/.assent-family"
+echo "$wanted" >"$stamp"
