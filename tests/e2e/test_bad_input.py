@@ -243,3 +243,16 @@ def test_a_session_token_opens_only_its_own_session(shared):
     with pytest.raises(ApiError) as error:
         shared.client.call("PUT", path, token=first["token"], params={"t": 0}, content=frame, headers=headers)
     assert error.value.code == "frame_repeated"
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/subjects", "/v1/grants", "/admin/login"])
+def test_a_huge_body_is_cut_off_before_anybody_is_known(shared, path):
+    answer = httpx.post(shared.url + path, content=b'{"a": "' + b"x" * 2_000_000, timeout=60)
+    assert answer.status_code in (401, 403, 413)
+    small = httpx.post(shared.url + path, content=b"x" * 300_000, headers={"Content-Type": "application/json"})
+    assert small.status_code in (401, 403, 413)
+
+
+def test_the_servers_folder_can_be_entered_by_its_owner_alone(shared):
+    assert shared.home.stat().st_mode & 0o077 == 0
+    assert (shared.home / "assent.db").stat().st_mode & 0o077 == 0
